@@ -31,11 +31,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def said() -> tuple[list[doctor.Line], list[doctor.Line]]:
-    found = doctor.examine()
-    return found, [line for line in found if line.broken]
-
-
 def test_a_sound_installation_on_one_screen_and_looking_changes_nothing(
     capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:
@@ -63,80 +58,74 @@ def flip(file: Path) -> None:
     file.write_bytes(content)
 
 
+def fails(error: Exception) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
 WEIGHTS = "checkpoints/bbbc021-dit/diffusion_pytorch_model.safetensors"
-BREAKS: dict[str, tuple[Callable[[Path], object], str, str]] = {
-    "weights cut short": (lambda home: truncate(home / WEIGHTS), "weights", "does not hold the weights"),
-    "one bit of the weights": (lambda home: flip(home / WEIGHTS), "weights", "are not those of its card"),
+NO_OPERATOR = RuntimeError("operator torchvision::nms does not exist")
+READ_ONLY = OSError(30, "Read-only file system")
+BREAKS: dict[str, tuple[Callable[[Path, pytest.MonkeyPatch], object], str, str]] = {
+    "weights cut short": (lambda home, patch: truncate(home / WEIGHTS), "weights", "does not hold the weights"),
+    "one bit of the weights": (lambda home, patch: flip(home / WEIGHTS), "weights", "are not those of its card"),
     "a card that is no JSON": (
-        lambda home: (home / "checkpoints/autoencoder/card.json").write_text("{"),
+        lambda home, patch: (home / "checkpoints/autoencoder/card.json").write_text("{"),
         "weights",
         "is not JSON",
     ),
-    "a result cut short": (lambda home: truncate(next((home / "results").glob("*.nc"))), "store", "is damaged"),
+    "a result cut short": (lambda home, patch: truncate(next((home / "results").glob("*.nc"))), "store", "is damaged"),
     "images that are not there": (
-        lambda home: (home / "downloads" / "edges2shoes").mkdir(parents=True),
+        lambda home, patch: (home / "downloads" / "edges2shoes").mkdir(parents=True),
         "images",
         "edges2shoes cannot be used",
+    ),
+    "a folder of images that is none": (
+        lambda home, patch: patch.setenv("SPECTRAL_COLLAPSE_DATA", "/no/such/folder"),
+        "images",
+        "names '/no/such/folder', which is not a folder",
+    ),
+    "a file for the data folder": (
+        lambda home, patch: patch.setenv("SPECTRAL_COLLAPSE_HOME", str(next((home / "results").glob("*.nc")))),
+        "folder",
+        "is no folder",
+    ),
+    "a torchvision of another torch": (
+        lambda home, patch: patch.setattr(doctor, "import_module", fails(NO_OPERATOR)),
+        "torchvision",
+        r"torchvision \S+ was not built for torch \S+, and .* uninstall torchvision$",
+    ),
+    "processes that cannot start": (
+        lambda home, patch: patch.setattr("loky.get_reusable_executor", fails(READ_ONLY)),
+        "device",
+        "/dev/shm",
     ),
 }
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_what_is_broken_is_told_in_one_line(name: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_broken_is_told_in_one_line(
+    name: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     act, about, sentence = BREAKS[name]
-    act(home)
+    act(home, monkeypatch)
     assert cli.main(["doctor"]) == 1
     lines = capsys.readouterr().out.splitlines()
     [broken] = [line for line in lines if line.startswith("BROKEN")]
     assert about in broken.split()[1]
-    assert sentence in broken
+    assert re.search(sentence, broken)
     assert lines[-1] == "1 broken"
-
-
-@pytest.mark.parametrize(
-    ("variable", "about", "sentence"),
-    [
-        ("SPECTRAL_COLLAPSE_DATA", "images", "names '/no/such/folder', which is not a folder"),
-        ("SPECTRAL_COLLAPSE_HOME", "folder", "is no folder"),
-    ],
-)
-def test_a_variable_that_names_nothing_useful(
-    variable: str, about: str, sentence: str, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (home / "file").write_text("")
-    monkeypatch.setenv(variable, str(home / "file") if variable.endswith("HOME") else "/no/such/folder")
-    _, broken = said()
-    assert [line.about for line in broken] == [about]
-    assert sentence in broken[0].text
 
 
 def test_a_package_that_lacks_and_one_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         metadata, "requires", lambda name: ["numpy>=99", "no-such-package", "torch>=2", "nor-this; extra == 'book'"]
     )
-    _, [broken] = said()
+    [broken] = [line for line in doctor.examine() if line.broken]
     assert broken.about == "packages"
     assert "3 needed; numpy is " in broken.text
     assert "and >=99 is needed; no-such-package is missing" in broken.text
     optional = [line.text for line in doctor.examine() if "'book'" in line.text]
     assert optional == ["extra 'book' is not complete, pip install 'spectral-collapse[book]': nor-this is missing"]
-
-
-def test_a_torchvision_of_another_torch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(name: str) -> None:
-        raise RuntimeError("operator torchvision::nms does not exist")
-
-    monkeypatch.setattr(doctor, "import_module", fails)
-    _, [broken] = said()
-    assert broken.about == "torchvision"
-    assert re.fullmatch(r"torchvision \S+ was not built for torch \S+, and .* uninstall torchvision", broken.text)
-
-
-def test_processes_that_cannot_start_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unusable(*arguments: object, **options: object) -> object:
-        raise OSError(30, "Read-only file system")
-
-    monkeypatch.setattr("loky.get_reusable_executor", unusable)
-    _, [broken] = said()
-    assert broken.about == "device"
-    assert "/dev/shm" in broken.text
