@@ -4,15 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from spectral_collapse import networks as library
 from spectral_collapse import paths, results
-from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.training import records
-from spectral_collapse.training.history import FILE, History
-from spectral_collapse.training.validation import Record
 
 from ..networks_study import VP, checkpoint, two_checkpoints
 
@@ -67,18 +62,3 @@ def test_half_is_learnt_halfway_between_no_noise_and_the_end() -> None:
     early = np.array([0.4, 0.3, 0.2, 0.2])  # there at the first look
     found = records.half_learnt(np.stack([linear, late, early], 1), steps)
     np.testing.assert_allclose(found, [10**1.5, 10**2.5, 1.0])
-
-
-def test_curves_have_the_errors_of_the_noise_and_their_ratios(home: Path) -> None:
-    folder = checkpoint(paths.checkpoints() / "photos", "epsilon", VP)
-    levels = VariancePreserving().levels(2)
-    history = History(levels)
-    history.losses = [1.0] * 4
-    errors = torch.arange(3.0 * 3 * 2 * 2).reshape(3, 3, 2, 2)
-    history.add(4, Record(torch.zeros(8), torch.zeros(8, 3, 16, 16), None, None, torch.ones(3), errors))
-    (folder / FILE).write_bytes(history.files({"study": "training", "parameters": "{}"})[FILE])
-    found = records.curves(["photos"])
-    np.testing.assert_allclose(found["ratio"].sel(model="photos"), [level.sigma / level.alpha for level in levels])
-    place = {"model": "photos", "step": 4, "level": 2, "band": list(BANDS)[1], "domain": "target", "pair": 0}
-    assert float(found["noise_error"].sel(place)) == errors[2, 1, 1, 0]
-    assert records.has_bands(found, "photos")
