@@ -4,15 +4,18 @@ import os
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 from spectral_collapse import disk
 from spectral_collapse.errors import DataError
+from spectral_collapse.store import results
 from spectral_collapse.store.parts import Parts
 from spectral_collapse.training.history import History
+from tests.each import each
 
 
 def _tree(folder: Path) -> dict[str, str]:
-    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
+    return {str(file.relative_to(folder)): file.read_text("latin-1") for file in folder.rglob("*") if file.is_file()}
 
 
 def _filled(folder: Path, text: str) -> Path:
@@ -104,22 +107,30 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
         assert full.value.filename == str(tmp_path / "a")
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+@each("failing", ["fsync", "replace"])
+@each("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_full_disk_is_one_sentence_and_it_and_an_interrupt_leave_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str, error: BaseException
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
 
-    (tmp_path / "old").write_text("old")
-    history = History()
+    result = xr.Dataset(attrs={"study": "mine", "parameters": "{}"})
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    results.save(result)
+    before, history = _tree(tmp_path), History()
     history.losses = [1.0]
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, failing, fail)
     for save, name, kept in (
-        (lambda: disk.save(tmp_path / "old", b"new"), "old", "; the earlier file is untouched"),
+        (lambda: results.save(result.assign_attrs(seconds=1.0)), r"mine-\w+\.nc", "; the earlier file is untouched"),
         (lambda: Parts(tmp_path).put("part", {}), r"part-\w+\.npz", ""),
         (lambda: history.save(tmp_path, {}), r"training\.nc", ""),
     ):
-        with pytest.raises(DataError, match=rf"^could not write '.*/{name}': No space left on device{kept}$"):
+        sentence = rf"^could not write '.*/{name}': No space left on device{kept}$"
+        known = (DataError, sentence) if isinstance(error, OSError) else (KeyboardInterrupt, None)
+        with pytest.raises(known[0], match=known[1]):
             save()
-    assert _tree(tmp_path) == {"old": "old"}
+    assert _tree(tmp_path) == before
 
 
 def test_what_can_be_written_is_told_and_left_as_it_was(tmp_path: Path) -> None:

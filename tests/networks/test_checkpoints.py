@@ -231,26 +231,21 @@ def test_a_broken_checkpoint_is_named_in_one_sentence(
         assert capfd.readouterr() == ("", ""), words  # and nothing of diffusers' own
 
 
-def test_a_failed_write_or_exchange_leaves_the_old_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether nothing can be written, the old folder cannot be moved away, or the new one not put in its place."""
-    before, replace = (folder / WEIGHTS).read_bytes(), os.replace
+@each("failing", [(os, "replace"), (Path, "write_text")])
+def test_a_failed_write_or_exchange_leaves_the_old_checkpoint(
+    folder: Path, failing: tuple[object, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of the two renamings fails: tests/test_disk.py."""
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for failing in (0, 1, 2):
-        calls = []
-
-        def fail(source: Path, target: Path, failing: int = failing, calls: list = calls) -> None:
-            calls.append(target)
-            full() if len(calls) == failing else replace(source, target)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "replace", fail) if failing else patch.setattr(Path, "write_text", full)
-            with pytest.raises(CheckpointError, match=r"could not be written \(No space left on device\); make room"):
-                networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), folder, CARD)
-        assert (folder / WEIGHTS).read_bytes() == before
-        assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
+    before = (folder / WEIGHTS).read_bytes()
+    monkeypatch.setattr(*failing, full)
+    with pytest.raises(CheckpointError, match=r"could not be written \(No space left on device\); make room"):
+        networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), folder, CARD)
+    assert (folder / WEIGHTS).read_bytes() == before
+    assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
 
 
 def test_a_checkpoint_replaces_nothing_but_a_checkpoint(folder: Path) -> None:

@@ -116,26 +116,6 @@ def test_a_damaged_result_is_named() -> None:
         results.load("pareto", dataset="photos_x8")
 
 
-@each("failing", ["fsync", "replace"])
-@each("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_full_disk_or_an_interrupt_leaves_the_old_result(
-    monkeypatch: pytest.MonkeyPatch, failing: str, error: BaseException
-) -> None:
-    results.save(make(1.0))
-
-    def fail(*_: object) -> None:
-        raise error
-
-    with monkeypatch.context() as broken:
-        broken.setattr(os, failing, fail)
-        with pytest.raises(DataError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
-            results.save(make(2.0))
-    if isinstance(error, OSError):
-        assert "No space left on device; the earlier file is untouched" in str(caught.value)
-    assert float(results.get("pareto", PARAMETERS)["s_hf"][1, 0]) == 1.0
-    assert leftovers() == []
-
-
 def test_parts_are_kept_whole_and_apart_and_cleared(tmp_path: Path) -> None:
     parts = parts_of("pareto", results.key("pareto", PARAMETERS))
     assert parts.get("point00") is None
