@@ -6,8 +6,10 @@ import xarray as xr
 
 from spectral_collapse.charts import pictures, spectra
 from spectral_collapse.findings import collapse as findings
+from spectral_collapse.studies.collapse import LAYOUT
 from tests.charts.test_gallery import pixels
 from tests.charts.test_lines import drawn, rows
+from tests.made_results import drawn as drawn_result
 
 FREQUENCY = np.arange(1, 9) / 16
 
@@ -15,31 +17,12 @@ FREQUENCY = np.arange(1, 9) / 16
 @pytest.fixture
 def study() -> xr.Dataset:
     """A small result of `studies.collapse.run`, made up."""
-    random = np.random.default_rng(0)
-    images, latents = list(spectra.IMAGES), ["white noise", *spectra._LATENTS]
-    return xr.Dataset(
-        {
-            "image_power": (("image_series", "sample", "image_frequency"), random.random((len(images), 5, 8)) + 0.1),
-            "latent_power": (
-                ("latent_series", "sample", "latent_frequency"),
-                random.random((len(latents), 5, 8)) + 0.1,
-            ),
-            "image_excess": (("image_series", "sample"), random.normal(size=(len(images), 5))),
-            "image": (
-                ("image_series", "shown", "row", "col", "rgb"),
-                random.integers(256, size=(len(images), 2, 4, 4, 3)).astype(np.uint8),
-            ),
-        },
-        {
-            "image_series": images,
-            "latent_series": latents,
-            "sample": list("abcde"),
-            "shown": ["a", "b"],
-            "image_frequency": FREQUENCY,
-            "latent_frequency": FREQUENCY,
-        },
-        {"title": "Made up"},
-    )
+    series = {"image_series": list(spectra.IMAGES), "latent_series": ["white noise", *spectra._LATENTS]}
+    pixels = {"shown": ["a", "b"], "row": range(4), "col": range(4), "rgb": range(3)}
+    frequency = {f"{kind}_frequency": FREQUENCY for kind in ("image", "latent")}
+    made = drawn_result(LAYOUT, series | pixels | frequency | {"sample": list("abcde")}, {"title": "Made up"})
+    made["image"] = (200 * made["image"]).astype(np.uint8)
+    return made
 
 
 def test_a_latent_has_a_panel_with_its_mean_and_a_line_per_picture(study: xr.Dataset) -> None:

@@ -9,7 +9,7 @@ from spectral_collapse.findings.measured import title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import bootstrap_mean
 from tests import decomposition_study
-from tests.benchmark_study import made
+from tests.benchmark_study import detailed
 
 
 @pytest.fixture
@@ -176,9 +176,7 @@ def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(st
 
 def test_less_detail_with_the_preconditioned_network_is_said_with_both_numbers() -> None:
     """Of the targets' energy images have a quarter with one network, and a half with the other."""
-    quarter, half = (made({"standard": {}}, spread=0.0) for _ in range(2))
-    for study, share in ((quarter, 4), (half, 2)):
-        study["reference_hf_excess"][:] = study["hf_excess"].sel(point="standard").mean("seed") + np.log(share)
+    quarter, half = (detailed(standard=share) for share in (1 / 4, 1 / 2))
     said = [f"0.25 and 0.50 on {title_of(half)}"]
     assert findings.collapsing_more({"one": half}, {"one": quarter, "two": half}) == said
     assert findings.collapsing_more({"one": quarter}, {"one": half}) == []

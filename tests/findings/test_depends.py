@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import xarray as xr
-
 from spectral_collapse.findings import depends
-from tests.benchmark_study import made
-
-
-def study(**times: float) -> xr.Dataset:
-    """A result in which each method's images have so many times their targets' energy."""
-    found = made({name: {} for name in times})
-    target = found["reference_hf_excess"].sel(reference="target", drop=True)
-    for name, by in times.items():
-        found["hf_excess"].loc[{"point": name}] = target + np.log(by)
-    return found
+from tests.benchmark_study import detailed
 
 
 def test_what_a_cure_does_is_counted_by_network_and_concluded_only_of_the_same_data() -> None:
-    mended, worsened = study(standard=4.0, taba=4.0, ovg=1.0), study(standard=2.0, taba=2.0, ovg=9.0)
+    mended, worsened = detailed(standard=4.0, taba=4.0, ovg=1.0), detailed(standard=2.0, taba=2.0, ovg=9.0)
     networks = {"with a": {"one": mended, "two": mended}, "with b": {"one": worsened}}
     assert depends.helped(networks, "ovg") == (
         "Of 2 data sets, OVG brings fine detail nearer to the targets with a on 2, and farther on 0; with b on 0, and "
@@ -37,7 +25,7 @@ def test_what_a_cure_does_is_counted_by_network_and_concluded_only_of_the_same_d
 
 
 def test_two_networks_are_compared_on_the_same_images() -> None:
-    far, near = study(standard=4.0), study(standard=1.0)
+    far, near = detailed(standard=4.0), detailed(standard=1.0)
     found = {"epsilon": {"one": far, "two": near, "three": far}, "x0": {"one": near, "two": far}}
     assert depends.compared(found, "x0", "epsilon") == "on 1 of 2 data sets and farther on 1"
     assert depends.by_factor({"one": far}).endswith("of their targets: 4.00 [4.00, 4.00] on Made up.")

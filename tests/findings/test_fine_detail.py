@@ -2,19 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from spectral_collapse.findings import fine_detail
 from spectral_collapse.findings.registered import margin
 from spectral_collapse.statistics import Interval
-from tests.benchmark_study import made
+from tests.benchmark_study import detailed, made
 
 
 @pytest.mark.parametrize(("times", "held"), [(1.5, False), (1.1, None), (0.9, None), (0.5, True)])
 def test_nearer_means_by_more_than_the_registered_margin(times: float, held: bool | None) -> None:
-    study = made({"standard": {}, "other": {}})
-    target = study["reference_hf_excess"].sel(reference="target", drop=True)
-    for name, by in (("standard", 2.0), ("other", 2.0 * times)):
-        study["hf_excess"].loc[{"point": name}] = target + np.log(by)
+    study = detailed(standard=2.0, other=2.0 * times)
     assert abs(np.log(1.1)) < margin("hf_ratio") < np.log(1.5)
     assert fine_detail.closer(study, "other") is held
     assert fine_detail.nearer({"one": study}, "other") == (held is True, held is False)
@@ -31,21 +29,15 @@ def test_averages_of_a_family_share_their_images_and_those_of_others_do_not(monk
 
 def test_each_run_of_a_method_that_draws_noise_counts() -> None:
     """One run with twice the target's energy and one with half of it are off by a factor of 2, not right on average."""
-    study = made({"standard": {}, "other": {}}, spread=0.0)
-    target = study["reference_hf_excess"].sel(reference="target", drop=True)
-    for seed, times in zip(study["seed"].to_numpy(), (2.0, 0.5), strict=True):
-        study["hf_excess"].loc[{"point": "other", "seed": seed}] = target + np.log(times)
+    study = detailed(other=xr.DataArray([2.0, 0.5], dims="seed"))
     assert fine_detail.energy(study, "other").mean == pytest.approx(1)
     assert fine_detail.miss(study, "other").mean == pytest.approx(2)
     assert fine_detail.left(study, "other").mean == pytest.approx(2)
 
 
 def test_the_fit_is_what_a_factor_for_all_images_cannot_mend() -> None:
-    study = made({"standard": {}, "other": {}, "louder": {}})
-    target = study["reference_hf_excess"].sel(reference="target", drop=True)
-    apart = np.linspace(-1, 1, target.size) ** 3
-    for name, by in (("standard", apart), ("other", 2 * apart), ("louder", apart + np.log(5))):
-        study["hf_excess"].loc[{"point": name}] = target + by
+    apart = np.linspace(-1, 1, 12) ** 3
+    study = detailed(standard=np.exp(apart), other=np.exp(2 * apart), louder=5 * np.exp(apart))
     assert fine_detail.left(study, "standard").mean == pytest.approx(np.exp(np.abs(apart).mean()))
     assert fine_detail.misfit(study, "louder").to_numpy() == pytest.approx(np.abs(apart))
     assert fine_detail.fits(study, "louder") is None

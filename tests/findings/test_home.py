@@ -9,7 +9,7 @@ from spectral_collapse.charts import home as charts
 from spectral_collapse.findings import decomposition as causes
 from spectral_collapse.findings import fine_detail, home, measured, perception
 from spectral_collapse.studies.benchmark import TARGET
-from tests.benchmark_study import made
+from tests.benchmark_study import detailed, made
 from tests.decomposition_study import decomposition
 from tests.studies.test_perception import made as distances
 
@@ -22,14 +22,9 @@ def study() -> xr.Dataset:
     loss = np.log([1 / 2, 1 / 4, 1 / 8])
     both = np.stack([own + loss + 0.5, own + loss - 0.5])
     values = {"standard": both, "taba": np.stack([own, own]), "edict": both}
-    return xr.Dataset(
-        {
-            "hf_excess": (("point", "seed", "sample"), np.stack([*values.values()])),
-            "reference_hf_excess": (("reference", "sample"), own[None]),
-        },
-        {"point": list(values), "reference": [TARGET], "sample": list("abc"), "cluster": ("sample", list("xyz"))},
-        {"title": "Squares", "data_source": "real"},
-    )
+    study = made({name: {} for name in values}, images=3, title="Squares")
+    study["hf_excess"][:], study["reference_hf_excess"][:] = np.stack([*values.values()]), own
+    return study
 
 
 def test_fine_detail_is_that_of_each_image_over_its_own_targets(study: xr.Dataset) -> None:
@@ -50,7 +45,7 @@ def test_too_much_in_one_image_does_not_make_up_for_too_little_in_another(study:
     assert fine_detail.energy(study, "taba").mean == pytest.approx(3 ** (1 / 3))
     assert fine_detail.miss(study, "standard").mean == pytest.approx(4)
     study["hf_excess"].loc[{"point": "taba"}] = study["reference_hf_excess"].sel(reference=TARGET)
-    many = study.isel(sample=np.tile(range(3), 5)).assign_coords(sample=range(15), cluster=("sample", range(15)))
+    many = study.isel(sample=np.tile(range(3), 5)).assign_coords(sample=range(15), sample_group=("sample", range(15)))
     for name, counted in {"taba": (1, 0), "edict": (0, 0), "no method": (0, 0)}.items():
         assert fine_detail.nearer({"few": study, "many": many}, name) == counted
     many["hf_excess"].loc[{"point": "edict"}] -= 1
@@ -135,11 +130,8 @@ def test_the_advice_is_the_cheap_method_that_misses_least_and_is_farther_nowhere
     farther on the other."""
     found = {}
     for name, shift in {"one": 1.3, "two": -1.0}.items():
-        shifts = {"taba": np.log(2), "edict": np.log(3), "bdia": shift}
-        made_up = made({"standard": {}, **{key: {"hf_excess": each} for key, each in shifts.items()}}, spread=0.0)
-        made_up["reference_hf_excess"][:] = made_up["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
-        made_up["inversion_cost"][:] = np.where(made_up["point"] == "edict", 2.0, 1.0)
-        found[name] = made_up
+        found[name] = detailed(standard=1 / 4, taba=1 / 2, edict=3 / 4, bdia=np.exp(shift) / 4)
+        found[name]["inversion_cost"].loc[{"point": "edict"}] = 2.0
     assert fine_detail.tied(found) == ["taba"]
     assert fine_detail.tied({"one": found["one"]}) == ["bdia"]
     assert fine_detail.average(found, "taba") == pytest.approx(2)
