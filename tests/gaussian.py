@@ -12,6 +12,7 @@ from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 
 SIZE = 16
+PROCESSES = [VariancePreserving(), VarianceExploding(), FlowMatching()]
 
 
 class FineVariancePreserving(VariancePreserving):

@@ -6,11 +6,12 @@ import torch
 
 from spectral_collapse.denoisers import CovarianceDenoiser, covariance_denoiser
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import Process, VariancePreserving
 from tests.each import each
+from tests.gaussian import PROCESSES
 
 
-@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", PROCESSES)
 def test_the_covariance_denoiser_is_the_conditional_mean(process: Process, generator: torch.Generator) -> None:
     options = {"dtype": torch.float64, "generator": generator}
     directions = torch.linalg.qr(torch.randn(24, 5, **options)).Q

@@ -5,14 +5,14 @@ import torch
 from spectral_collapse.denoisers import NetworkDenoiser
 from spectral_collapse.inversion import FixedPoint, ReNoise
 from spectral_collapse.inversion.fixed_point import anderson
-from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import Process, VariancePreserving
 from spectral_collapse.sampling import sample
 from tests.each import each
-from tests.gaussian import draw, flat
+from tests.gaussian import PROCESSES, draw, flat
 from tests.networks_tiny import tiny_unet
 
 
-@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", PROCESSES)
 @each("num_steps", [3, 50])
 @each("variance", [1e-6, 1.0])
 def test_plain_sampling_returns_the_image(process: Process, num_steps: int, variance: float) -> None:

@@ -8,11 +8,9 @@ import pytest
 import torch
 
 from spectral_collapse.inversion import create
-from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Process
 from tests.each import each
-from tests.gaussian import draw, flat
-
-PROCESSES = [VariancePreserving(), VarianceExploding(), FlowMatching()]
+from tests.gaussian import PROCESSES, draw, flat
 
 
 def test_rf_inversion_is_the_controlled_velocity_of_its_paper() -> None:

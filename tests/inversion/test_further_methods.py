@@ -11,11 +11,9 @@ from spectral_collapse.denoisers import Prediction
 from spectral_collapse.inversion import create
 from spectral_collapse.inversion.pix2pix_zero import kl_loss
 from spectral_collapse.inversion.projectors import HighPass
-from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import Level, Process, VariancePreserving
 from tests.each import each
-from tests.gaussian import draw, flat
-
-PROCESSES = [VariancePreserving(), VarianceExploding(), FlowMatching()]
+from tests.gaussian import PROCESSES, draw, flat
 
 
 class Line:

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from spectral_collapse.inversion import TABA, HighPass, SDEdit, SpectralSwap, Wiener, create
-from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Process, VariancePreserving
 from tests.each import each
-from tests.gaussian import FINE_PROCESSES, draw, flat
+from tests.gaussian import FINE_PROCESSES, PROCESSES, draw, flat
 
 
 def test_all_steps_replaced_is_forward_diffusion(generator: torch.Generator) -> None:
@@ -34,7 +34,7 @@ def test_each_replaced_step_draws_anew(generator: torch.Generator) -> None:
     assert torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1].abs() < 5 / first.numel() ** 0.5
 
 
-@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", PROCESSES)
 def test_at_full_strength_nothing_is_left_of_the_image(process: Process) -> None:
     denoiser = flat(process, 0.1, 32)
     first, second = (
@@ -45,7 +45,7 @@ def test_at_full_strength_nothing_is_left_of_the_image(process: Process) -> None
     assert first.var().item() == pytest.approx(1, abs=5 * (2 / first.numel()) ** 0.5)
 
 
-@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", PROCESSES)
 def test_each_band_comes_from_where_it_should(process: Process) -> None:
     denoiser, x, high_pass = flat(process, 1e-4), draw(1e-4), HighPass(0.2)
     latent = SpectralSwap(0.2).invert(denoiser, x, 0, 10, torch.Generator().manual_seed(7)).latent
@@ -62,7 +62,7 @@ def test_each_band_comes_from_where_it_should(process: Process) -> None:
     torch.testing.assert_close(nothing, standard, rtol=0, atol=1e-12)
 
 
-@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", PROCESSES)
 def test_only_the_norm_differs_from_the_standard_latent(process: Process) -> None:
     denoiser, x = flat(process, 1e-4), draw(1e-4)
     latent = create("white_norm").invert(denoiser, x, 0, 10).latent

@@ -7,10 +7,10 @@ import torch
 
 from spectral_collapse.denoisers import GaussianDenoiser, NetworkDenoiser, Prediction
 from spectral_collapse.inversion import OVG, create, jacobians
-from spectral_collapse.processes import FlowMatching, Level, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import Level, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import ode_step
 from tests.each import each
-from tests.gaussian import FineVariancePreserving, draw, flat
+from tests.gaussian import PROCESSES, FineVariancePreserving, draw, flat
 from tests.inversion.steps import one_step
 from tests.networks_tiny import tiny_unet
 
@@ -81,7 +81,7 @@ def test_the_published_rule_written_out(eta_hf: float, eta_lf: float) -> None:
         assert (alone - expected).norm() > 1e-5 * expected.norm()
 
 
-@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", PROCESSES)
 def test_gradients_match_the_closed_form(process: VariancePreserving | VarianceExploding) -> None:
     """For flat Gaussian data noise = a x and clean = b x, so g_HF = 4 (a^2 |x|^2 - d) a^2 x and
     g_LF = 2 b (b x - x0); with no projection or clip the literal Eq. (14) follows by hand."""

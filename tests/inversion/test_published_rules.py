@@ -19,6 +19,7 @@ from spectral_collapse.inversion.projectors import HighPass
 from spectral_collapse.inversion.renoise import patch_loss
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 from tests.each import each
+from tests.gaussian import PROCESSES
 
 N = 20
 MIX = torch.randn(3, 3, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) / 4
@@ -139,7 +140,7 @@ def test_edict_alternates_which_of_the_pair_moves_first(steps: int, alternate: b
     assert alternate == create("edict").alternate or not torch.allclose(found.latent, inverted("edict", steps).latent)
 
 
-@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", PROCESSES)
 def test_newton_raphson_starts_at_the_state_before_and_solves_ddims_step(process: Process) -> None:
     denoiser, z = Toy(process), X
     for a, b in pairwise(process.levels(6)):
@@ -216,7 +217,7 @@ def test_renoise_corrects_noise_as_its_authors_do(iterations: int, averaged: int
     torch.testing.assert_close(patch_loss(a, b), _patches(a, b), rtol=1e-12, atol=0)
 
 
-@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", PROCESSES)
 def test_uni_inv_is_on_a_diffusion_its_authors_version_for_ddim(process: Process) -> None:
     denoiser, x, kept = Toy(process), X, None
     for a, b in pairwise(process.levels(10)):

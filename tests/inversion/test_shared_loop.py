@@ -14,7 +14,7 @@ from spectral_collapse.inversion.base import ForwardNoise
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import sample
 from tests.each import each
-from tests.gaussian import draw, flat
+from tests.gaussian import PROCESSES, draw, flat
 from tests.inversion.steps import EmbeddedGaussian
 from tests.networks_tiny import tiny_unet
 
@@ -98,7 +98,7 @@ def test_the_noise_of_an_image_is_one_draw_from_the_generator(shape: tuple[int, 
 
 
 @each("method", EXAMPLES)
-@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", PROCESSES)
 def test_record_calls_and_determinism(method: InversionMethod, process: VariancePreserving | VarianceExploding) -> None:
     if method.name == "o_belm" and isinstance(process, FlowMatching):
         process = FlowMatching(last=0.999)  # it divides by alpha

@@ -13,14 +13,12 @@ from spectral_collapse.denoisers import GaussianDenoiser
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.metrics.trajectories import MEASURES, Trajectory
-from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import Process, VariancePreserving
 from spectral_collapse.sampling import sample
 from tests.each import each
-
-from ..gaussian import SIZE, Counting, draw, flat
+from tests.gaussian import PROCESSES, SIZE, Counting, draw, flat
 
 STEPS, VARIANCE, OTHER = 8, 0.3, 0.05
-PROCESSES = [VariancePreserving(), VarianceExploding(), FlowMatching()]
 
 
 def two_labels(process: Process) -> GaussianDenoiser:

@@ -19,11 +19,12 @@ from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.metrics.s_dc import white_noise_level
 from spectral_collapse.networks.checkpoints import Model, called, shipped
-from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
 from spectral_collapse.studies import common, networks
 from spectral_collapse.studies.networks import NetworksParameters
 from spectral_collapse.studies.request import Request
 from tests.each import each
+from tests.gaussian import PROCESSES
 
 from ..networks_study import VP, checkpoint, two_checkpoints
 
@@ -41,7 +42,7 @@ def two(home: Path) -> list[str]:
     return two_checkpoints()
 
 
-@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", PROCESSES)
 def test_a_perfect_denoiser_errs_by_the_posterior_variance_and_responds_as_a_wiener_filter(process: Process) -> None:
     variance, levels = 0.5, networks.nearest_levels(process)
     # the first of 1000 trained timesteps has 0.029, the last 14.6; neighbours lie at most 12 % apart
