@@ -29,6 +29,6 @@ def test_two_networks_are_compared_on_the_same_images() -> None:
     found = {"epsilon": {"one": far, "two": near, "three": far}, "x0": {"one": near, "two": far}}
     assert depends.compared(found, "x0", "epsilon") == "on 1 of 2 data sets and farther on 1"
     assert depends.by_factor({"one": far}).endswith("of their targets: 4.00 [4.00, 4.00] on Made up.")
-    for other, trend in ((near, "less"), (study(standard=9.0), "more")):
+    for other, trend in ((near, "less"), (detailed(standard=9.0), "more")):
         told = depends.by_factor({"one": far, "two": other.assign_attrs(title="Other")})
         assert told.endswith(f" At the largest factor they keep {trend} of it than at the smallest.")
