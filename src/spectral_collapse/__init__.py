@@ -5,8 +5,7 @@ Submodules load on first use, so that importing the package costs nothing.
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
+from spectral_collapse.later import members
 
 __version__ = "0.2.0"
 
@@ -32,11 +31,7 @@ _SUBMODULES = (
 
 __all__ = [*_SUBMODULES, "__version__"]
 
-
-def __getattr__(name: str) -> ModuleType:
-    if name in _SUBMODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = members(__name__, (), _SUBMODULES)
 
 
 def __dir__() -> list[str]:
