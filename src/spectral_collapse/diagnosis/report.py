@@ -18,7 +18,7 @@ from spectral_collapse.diagnosis.verdict import ENERGY, HALF, Verdict
 from spectral_collapse.findings import intervals
 from spectral_collapse.findings.cells import Page
 from spectral_collapse.findings.measured import number, said
-from spectral_collapse.statistics import POSITIVE, REAL, Interval
+from spectral_collapse.statistics import POSITIVE
 
 _STYLE = """
 :root{--back:#fff;--ink:#1c1f23;--soft:#555;--line:#ddd;--code:#f4f5f7;--link:#0b5cad}
@@ -89,10 +89,25 @@ def figures(study: xr.Dataset) -> list[Figure]:
 
 def table(study: xr.Dataset) -> Page:
     """All numbers of a diagnosis, a row for each method and one for white noise."""
-    verdict = Verdict(study)
-    rows = _table(verdict, [WHITE, *(str(name) for name in study["method"].values)])
+    verdict, rows = Verdict(study), {}
+    for name in (WHITE, *map(str, study["method"].values)):
+        row = {"collapses": "-" if name == WHITE else {True: "no", False: "yes", None: "open"}[verdict.white(name)]}
+        row |= {
+            "power, high": number(verdict.power(name), 2),
+            "S_DC": number(verdict.s_dc(name), 2),
+            "norm": number(verdict.norm(name), 2),
+            "energy / reference": number(verdict.energy(DRAWN if name == WHITE else name), 2),
+        }
+        if name != WHITE:
+            own = study.sel({"method": name})
+            row |= {
+                "S_LF to source": number(statistics.bootstrap_mean(own["s_lf"]), 2),
+                "s / image": f"{float(own['seconds']):.2g}",
+                "calls": str(int(own["network_calls"])),
+            }
+        rows[name] = row
     return tables.plain(
-        rows,
+        pd.DataFrame.from_dict(rows, orient="index").fillna("-").rename_axis("latents of"),
         1,
         "Means over images with 95 % intervals. White noise is random numbers, for comparison; its energy is that of "
         "the images that the model makes of it.",
@@ -156,28 +171,6 @@ order them otherwise; seconds are of this machine.</li>
 <li>S_LF says whether an image keeps the coarse structure of its source; a translation that should change it scores low
 and is right.</li>
 </ul>"""
-
-
-def _table(verdict: Verdict, names: list[str]) -> pd.DataFrame:
-    study, rows = verdict.study, {}
-    for name in names:
-        row = {"collapses": "-" if name == WHITE else {True: "no", False: "yes", None: "open"}[verdict.white(name)]}
-        row |= {
-            "power, high": number(verdict.power(name), 2),
-            "S_DC": number(verdict.s_dc(name), 2),
-            "norm": number(verdict.norm(name), 2),
-            "energy / reference": number(verdict.energy(DRAWN if name == WHITE else name), 2),
-        }
-        if name != WHITE:
-            own = study.sel({"method": name})
-            structure: Interval = statistics.bootstrap_mean(own["s_lf"], bounds=REAL)
-            row |= {
-                "S_LF to source": number(structure, 2),
-                "s / image": f"{float(own['seconds']):.2g}",
-                "calls": str(int(own["network_calls"])),
-            }
-        rows[name] = row
-    return pd.DataFrame.from_dict(rows, orient="index").fillna("-").rename_axis("latents of")
 
 
 def _image_spectra(study: xr.Dataset) -> alt.Chart:
