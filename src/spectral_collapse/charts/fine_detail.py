@@ -17,16 +17,9 @@ def amount_and_fit(table: pd.DataFrame) -> alt.FacetChart:
     much images with all the same amount of detail would be off."""
     x = lines.log_axis(lines.x_axis("mean", "amount of detail, times the targets'"), table, _TICKS)
     y = lines.y_axis("left", "factor by which detail is off at the right amount", zero=False)
-    tips = [
-        *lines.tips({"series:N": "Method"}),
-        *lines.interval_tooltip("Amount"),
-        *lines.tips({"left:Q": "Off by, at the right amount", "same:Q": "Off by, with the same amount in all"}, ".2f"),
-    ]
+    titles = {"left:Q": "Off by, at the right amount", "same:Q": "Off by, with the same amount in all"}
     same = alt.Chart().mark_rule(**lines.DASHED).encode(alt.Y("mean(same):Q"))
-    looks = lines.looks(table["series"].unique())
-    marks = lines.crossed(x, y, looks, "series", tips, size=75, columns=5, opacity=0.45)
-    chart = alt.layer(lines.rule(x=1), same, *marks).properties(width=lines.width(3), height=190)
-    return lines.panels(chart, table)
+    return _methods(table, x, y, "Amount", titles, [lines.rule(x=1), same], columns=5)
 
 
 @lines.described
@@ -35,11 +28,14 @@ def detail_and_structure(table: pd.DataFrame) -> alt.FacetChart:
     structure of the standard inversion. Right and down is better."""
     x = lines.x_axis("mean", "S_LF, minus the standard's", zero=False, tickCount=4)
     y = lines.y_axis("miss", "factor by which detail is off", zero=False)
-    tips = [
-        *lines.tips({"series:N": "Method"}),
-        *lines.interval_tooltip("Structure"),
-        *lines.tips({"miss:Q": "Detail off by a factor of"}, ".2f"),
-    ]
-    marks = lines.crossed(x, y, lines.looks(table["series"].unique()), "series", tips, size=75, columns=4, opacity=0.45)
-    chart = alt.layer(lines.rule(x=0), *marks).properties(width=lines.width(3), height=190)
-    return lines.panels(chart, table)
+    return _methods(table, x, y, "Structure", {"miss:Q": "Detail off by a factor of"}, [lines.rule(x=0)], columns=4)
+
+
+def _methods(
+    table: pd.DataFrame, x: alt.X, y: alt.Y, title: str, titles: dict[str, str], below: list[alt.Chart], columns: int
+) -> alt.FacetChart:
+    """A marker for each method, a panel per data set. title, titles: of x and of the others, in the tooltip."""
+    tips = [*lines.tips({"series:N": "Method"}), *lines.interval_tooltip(title), *lines.tips(titles, ".2f")]
+    looks = lines.looks(table["series"].unique())
+    marks = lines.crossed(x, y, looks, "series", tips, size=75, columns=columns, opacity=0.45)
+    return lines.panels(alt.layer(*below, *marks).properties(width=lines.width(3), height=190), table)
