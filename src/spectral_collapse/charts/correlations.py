@@ -61,20 +61,15 @@ def correlations(table: pd.DataFrame) -> alt.FacetChart:
 def experiment(table: pd.DataFrame) -> alt.FacetChart:
     """S_DC, S_HF and S_LF of latents that were made, a row of panels per data set, of `findings.experiment`."""
     table = named(table, "point")
-    points, scores, panels = (list(table[name].unique()) for name in ("point", "score", "panel"))
+    points = list(table["point"].unique())
     x = x_axis("mean", zero=False, padding=8, tickCount=4)
     y = y_axis("point:N", sort=points)
     look = lines.looks(["left as it is", "made white, or noise"])
     table = table.assign(series=[list(look)[point in MADE] for point in table["point"]])
     tooltip = tips({"point:N": " ", "score:N": " "}) + lines.interval_tooltip("mean")
     chart = lines.whiskers(None, x, y, look, tooltip=tooltip).properties(width=150, height=22 * len(points))
-    return chart.facet(
-        data=table,
-        column=alt.Column("score:N", sort=scores, title=None),
-        row=alt.Row("panel:N", sort=panels, title=None).header(
-            labelAngle=0, labelAlign="left", labelExpr="split(replace(datum.label, ' (', '|('), '|')"
-        ),
-    ).resolve_scale(x="independent")
+    header = {"labelAngle": 0, "labelAlign": "left", "labelExpr": "split(replace(datum.label, ' (', '|('), '|')"}
+    return lines.matrix(chart, table, "panel", "score", **header).resolve_scale(x="independent")
 
 
 @pictures.explained

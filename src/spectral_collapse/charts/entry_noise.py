@@ -80,11 +80,7 @@ def parts(areas: pd.DataFrame, drawn: pd.DataFrame) -> alt.FacetChart:
         points.mark_rule(clip=True).encode(y, alt.Y2("high:Q")),
         points.mark_point(size=16, clip=True).encode(alt.Y("mean:Q"), shape=encoded["shape"]),
     )
-    row, column = (
-        kind(f"{name}:N", title=None, sort=list(areas[name].unique()))
-        for kind, name in ((alt.Row, "place"), (alt.Column, "level"))
-    )
-    return layers.properties(width=125, height=170).facet(data=both, row=row, column=column)
+    return lines.matrix(layers.properties(width=125, height=170), both, "place", "level")
 
 
 @described

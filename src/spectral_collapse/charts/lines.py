@@ -297,6 +297,15 @@ def panels(
     return chart if whole else chart.resolve_axis(x="independent")
 
 
+def matrix(chart: alt.LayerChart, table: pd.DataFrame, row: str, column: str, **header: Any) -> alt.FacetChart:
+    """A chart without data for each pair of values of two columns of a table, in the table's order. header: of rows."""
+    rows, columns = (
+        kind(f"{name}:N", title=None, sort=list(table[name].unique()))
+        for kind, name in ((alt.Row, row), (alt.Column, column))
+    )
+    return chart.facet(data=table, row=rows.header(**header) if header else rows, column=columns)
+
+
 def figure(
     table: pd.DataFrame,
     kind: Callable[..., alt.LayerChart],

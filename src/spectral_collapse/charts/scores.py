@@ -103,12 +103,8 @@ def responses(table: pd.DataFrame) -> alt.FacetChart:
     x = x_axis("grade", "grade", values=[0, 0.5, 1], format="~g")
     y = y_axis("mean", domain=[-0.15, 1.15], clamp=True, values=[0, 1])
     tooltip = tips({"row:N": "Score", "corruption:N": "Corruption", "strength:N": "Strength", "value:N": "Mean [95 %]"})
-    rows, columns = (list(table[name].unique()) for name in ("row", "corruption"))
     width, height = (96, 48) if table.attrs["kind"] == "image" else (150, 56)
     chart = lines.bands(None, x, y, Look(PALETTE[0]), points=True, tooltip=tooltip)
-    return chart.properties(width=width, height=height).facet(
-        data=table,
-        row=alt.Row("row:N", sort=rows, title=None).header(labelAngle=0, labelAlign="left", labelPadding=6),
-        column=alt.Column("corruption:N", sort=columns, title=None),
-        spacing=6,
-    )
+    header = {"labelAngle": 0, "labelAlign": "left", "labelPadding": 6}
+    chart = lines.matrix(chart.properties(width=width, height=height), table, "row", "corruption", **header)
+    return chart.properties(spacing=6)

@@ -80,12 +80,7 @@ def clean_error(table: pd.DataFrame) -> alt.FacetChart:
     y = lines.y_axis("mean", "squared error", format="~e", tickCount=4).scale(lines.log_scale(table))
     chart = lines.bands(None, x, y, _looks(table["series"].unique()), columns=4)
     chart = chart.properties(width=lines.width(3), height=95)
-    return chart.facet(
-        data=table,
-        row=alt.Row("row:N", title=None, sort=list(table["row"].unique())),
-        column=alt.Column("panel:N", title=None, sort=list(table["panel"].unique())),
-        spacing=10,
-    )
+    return lines.matrix(chart, table, "row", "panel").properties(spacing=10)
 
 
 def _ticks(steps: pd.Series) -> list[int]:
