@@ -53,8 +53,7 @@ def energy(study: xr.Dataset, series: str = "standard", over: str = "target") ->
 
 def powers(study: xr.Dataset) -> dict[str, Interval]:
     """The mean power of each kind of latent above half the Nyquist frequency, 1 for white noise."""
-    power = high_mean(study["latent_power"], "latent_frequency")
-    return {series: bootstrap_mean(power.sel(latent_series=series), bounds=POSITIVE) for series in LATENTS}
+    return _of_latents(high_mean(study["latent_power"], "latent_frequency"), POSITIVE)
 
 
 @each(by_data)
@@ -116,8 +115,8 @@ def latents_table(study: xr.Dataset) -> pd.DataFrame:
     intervals."""
     columns = {
         "Power at high frequencies": powers(study),
-        "S_DC": _of_latents(study, "latent_s_dc", SHARE),
-        "Mean colour": _of_latents(study, "latent_colour", POSITIVE),
+        "S_DC": _of_latents(study["latent_s_dc"], SHARE),
+        "Mean colour": _of_latents(study["latent_colour"], POSITIVE),
     }
     texts = {name: {TITLES[one]: text(by[one], 2) for one in LATENTS} for name, by in columns.items()}
     return pd.DataFrame(texts).rename_axis("Latents of")
@@ -141,8 +140,8 @@ def coloured(found: Mapping[str, xr.Dataset]) -> str:
     )
 
 
-def _of_latents(study: xr.Dataset, name: str, bounds: Bounds) -> dict[str, Interval]:
-    return {one: bootstrap_mean(study[name].sel(latent_series=one), bounds=bounds) for one in LATENTS}
+def _of_latents(values: xr.DataArray, bounds: Bounds) -> dict[str, Interval]:
+    return {one: bootstrap_mean(values.sel(latent_series=one), bounds=bounds) for one in LATENTS}
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
