@@ -79,8 +79,7 @@ class History:
     def scores(self) -> dict[str, float]:
         """Means of the last validation, for the model card."""
         scored = {name: values[-1] for name, values in self._series.items() if name not in ("image", "noise_error")}
-        means = {name: float(values.mean()) for name, values in scored.items()}
-        return {name: round(mean, 4) for name, mean in means.items()}
+        return {name: round(float(last.mean()), 4) for name, last in scored.items()}
 
     def files(self, attrs: dict[str, Any]) -> dict[str, bytes]:
         """Files that go with a checkpoint: the curves without pictures, and the last samples as one PNG."""
