@@ -80,13 +80,11 @@ def _configure(app: Sphinx, config: Config) -> None:
 
 def _without_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
     """Takes out a script that Jupyter Book adds twice, an error in every page, to run code on other machines."""
-    context["script_files"] = [
-        script for script in context.get("script_files", []) if "thebe" not in f"{script}{_body(script)}".lower()
-    ]
 
+    def thebe(script: object) -> bool:
+        return "thebe" in f"{script}{getattr(script, 'attributes', {}).get('body')}".lower()
 
-def _body(script: object) -> str:
-    return getattr(script, "attributes", {}).get("body") or ""
+    context["script_files"] = [script for script in context.get("script_files", []) if not thebe(script)]
 
 
 def _lighten(app: Sphinx, error: Exception | None) -> None:

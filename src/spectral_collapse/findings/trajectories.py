@@ -73,7 +73,7 @@ def _steps(values: xr.DataArray, bounds: Bounds = POSITIVE) -> pd.DataFrame:
 
 def late_energy(study: xr.Dataset) -> xr.DataArray:
     """log10 of the amplitude of the inversion's updates at high frequencies in the last steps: (series, sample)."""
-    return _high(study).sel(walk="inversion", drop=True).isel(step=_last(study)).mean("step")
+    return _high(study).sel(walk="inversion", drop=True).isel(step=slice(-_first(study).stop, None)).mean("step")
 
 
 def early_norms(study: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
@@ -146,10 +146,6 @@ def _high(study: xr.Dataset) -> xr.DataArray:
 
 def _first(study: xr.Dataset) -> slice:
     return slice(max(1, round(EDGE * study.sizes["step"])))
-
-
-def _last(study: xr.Dataset) -> slice:
-    return slice(-_first(study).stop, None)
 
 
 def _title(series: str) -> str:

@@ -212,10 +212,6 @@ def _instance(value: object, within: tuple[int, ...]) -> Any:
     }
 
 
-def _module(value: types.ModuleType, within: tuple[int, ...]) -> Any:
-    return _source(value.__name__, getattr(value, "__file__", None))
-
-
 def _imported(name: str) -> Any:
     """The module that code imports by this name when it runs."""
     try:
@@ -291,7 +287,7 @@ _KINDS: tuple[tuple[Any, Any], ...] = (
     ((np.ndarray, np.generic), _array),
     (types.FunctionType, _function),
     (types.MethodType, lambda value, within: [_identity(one, within) for one in (value.__func__, value.__self__)]),
-    (types.ModuleType, _module),
+    (types.ModuleType, lambda value, within: _source(value.__name__, getattr(value, "__file__", None))),
     ((staticmethod, classmethod), lambda value, within: {"wrapped": _identity(value.__func__, within)}),
     (property, lambda value, within: {"property": [_identity(one, within) for one in (value.fget, value.fset)]}),
     (functools.cached_property, lambda value, within: {"property": _identity(value.func, within)}),
