@@ -23,14 +23,7 @@ import xarray as xr
 from spectral_collapse import results
 from spectral_collapse.errors import DataError, unknown
 from spectral_collapse.findings import cells, comparison, fine_detail, perception
-from spectral_collapse.findings.benchmark import (
-    called,
-    capped,
-    points,
-    seeds_averaged,
-    smoother,
-    structure,
-)
+from spectral_collapse.findings.benchmark import called, capped, points, seeds_averaged, smoother, structure
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import is_lower
 from spectral_collapse.findings.decomposition import by_network

@@ -15,13 +15,8 @@ def claims(found: Networks) -> list[Claim]:
     """The collapse and its cure in latents (`collapse_claims`), and where it is worse (`networks_claims`)."""
     where, figure = "Spectral Collapse, Sec. 6.3 and Table 4", "fig-space-levels"
     missing = "the share of high-frequency power that the standard inversion's latents lack is larger"
-    worse = (
-        f"Pixel space collapses too, and more: {missing}",
-        "pixel",
-        "standard",
-        "high_frequency_deficit",
-        is_above(0),
-    )
+    words = f"Pixel space collapses too, and more: {missing}"
+    worse = (words, "pixel", "standard", "high_frequency_deficit", is_above(0))
     return [
         *collapse_claims(found, "latent", where, "The standard inversion collapses in either space", figure),
         *networks_claims(found, "latent", [worse], where, figure),
