@@ -18,13 +18,9 @@ def score_table(scores: xr.Dataset) -> pd.DataFrame:
     """
     rows = []
     for name, values in scores.data_vars.items():
-        per_image = values.dims == ("sample",)
-        if per_image and values.notnull().any():
+        found, attrs = Interval(float(values.mean()), float("nan"), float("nan")), values.attrs
+        if values.dims == ("sample",) and values.size > 1 and values.notnull().any():
             found = interval(values, bounds=intervals.bounds_of(str(name)))
-            found = found if values.sizes["sample"] > 1 else Interval(float(values[0]), float("nan"), float("nan"))
-        else:
-            found = Interval(float(values.mean()), float("nan"), float("nan"))
-        attrs = values.attrs
         rows.append(
             {
                 **{"score": name, "name": attrs.get("long_name", name)},
