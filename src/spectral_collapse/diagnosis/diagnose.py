@@ -113,18 +113,11 @@ def diagnose(
             notes.append(f"{name} was left out: {error}")
             continue
         seconds[name] = (time.perf_counter() - started) / len(x)
-        latents[name], outputs[name], calls[name] = (
-            made.latents.float().cpu(),
-            made.images.float().cpu(),
-            made.network_calls,
-        )
+        latents[name], outputs[name] = made.latents.float().cpu(), made.images.float().cpu()
+        calls[name] = made.network_calls
     white = torch.randn(len(x), *latent_shape, generator=torch.Generator().manual_seed(seed + 1))
-    drawn = [
-        model.decode(
-            sampling.sample(model.denoiser, part.to(model.device), target_label, num_steps, guidance, null_label)
-        )
-        for part in white.split(batch_size)
-    ]
+    parts = [part.to(model.device) for part in white.split(batch_size)]
+    drawn = [model.decode(sampling.sample(model.denoiser, part, *labels[1:], null_label)) for part in parts]
     outputs[DRAWN] = torch.cat(drawn).float().cpu()
     outputs = {name: batch.clamp(-1, 1) for name, batch in outputs.items()}
     paired = targets is not None and list(targets) == list(sources)
