@@ -59,8 +59,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-updated", _one_by_one)
     app.connect("source-read", _complete)
     app.connect("html-page-context", _describe)
-    app.connect("html-page-context", _load_script)
-    app.connect("html-page-context", _set_symbols)
+    app.connect("html-page-context", _complete_body)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -153,7 +152,9 @@ def with_symbols(page: str) -> str:
     return "".join(parts)
 
 
-def _set_symbols(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
+def _complete_body(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
+    if vega.CHART_CLASS in context.get("body", ""):
+        app.add_js_file(_SCRIPT, loading_method="defer")
     if "body" in context:
         context["body"] = with_symbols(context["body"])
 
@@ -164,11 +165,6 @@ def _describe(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     if first is not None:
         text = html.escape(textwrap.shorten(first.astext(), _DESCRIBED, placeholder=" ..."))
         context["metatags"] = f'{context.get("metatags", "")}<meta name="description" content="{text}">\n'
-
-
-def _load_script(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
-    if vega.CHART_CLASS in context.get("body", ""):
-        app.add_js_file(_SCRIPT, loading_method="defer")
 
 
 def _inline_formula(translator: HTML5Translator, node: nodes.math) -> None:
