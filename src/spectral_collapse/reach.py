@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from sphinx.config import Config
 
 _KEY = "spectral_collapse_repository"
-_BINDER = "https://mybinder.org"
-_COLAB = "https://colab.research.google.com"
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -54,9 +52,9 @@ def buttons(address: str) -> dict[str, Any]:
             f"or {_KEY} in _config.yml"
         )
     known = parts.hostname in ("github.com", "gitlab.com")
-    launchers = {"binderhub_url": _BINDER, "notebook_interface": "jupyterlab"}
+    launchers = {"binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab"}
     if parts.hostname == "github.com":
-        launchers["colab_url"] = _COLAB
+        launchers["colab_url"] = "https://colab.research.google.com"
     return {
         "repository_url": address.rstrip("/"),
         "repository_branch": "main",

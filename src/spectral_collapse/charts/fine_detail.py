@@ -8,14 +8,12 @@ import pandas as pd
 
 from spectral_collapse.charts import lines
 
-_TICKS = (0.1, 0.3, 1, 3, 10)
-
 
 @lines.described
 def amount_and_fit(table: pd.DataFrame) -> alt.FacetChart:
     """Amount (x) against fit (y) of each method, a panel per data set; dashed: the right amount, and by how
     much images with all the same amount of detail would be off."""
-    x = lines.log_axis(lines.x_axis("mean", "amount of detail, times the targets'"), table, _TICKS)
+    x = lines.log_axis(lines.x_axis("mean", "amount of detail, times the targets'"), table, (0.1, 0.3, 1, 3, 10))
     y = lines.y_axis("left", "factor by which detail is off at the right amount", zero=False)
     titles = {"left:Q": "Off by, at the right amount", "same:Q": "Off by, with the same amount in all"}
     same = alt.Chart().mark_rule(**lines.DASHED).encode(alt.Y("mean(same):Q"))

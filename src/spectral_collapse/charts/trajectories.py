@@ -15,7 +15,6 @@ from spectral_collapse.findings.latents import called
 from spectral_collapse.findings.trajectories import YARDSTICK
 
 _looks = partial(lines.looks, fixed={YARDSTICK: lines.Look(PALETTE[6], (1, 3))})
-_VIEWS = {"state": "state x", "noise": "predicted|noise", "clean": "predicted|clean image"}
 
 
 @pictures.explained
@@ -31,7 +30,8 @@ def slider(study: xr.Dataset) -> alt.VConcatChart:
         }
         for step in steps
     }
-    return pictures.sliders(frames, list(_VIEWS.values()), ["Step: "], [min(2, len(steps) - 1)])
+    views = ["state x", "predicted|noise", "predicted|clean image"]
+    return pictures.sliders(frames, views, ["Step: "], [min(2, len(steps) - 1)])
 
 
 @described
