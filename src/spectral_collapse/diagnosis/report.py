@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from html import escape
 from typing import NamedTuple
 
@@ -65,7 +64,6 @@ def figures(study: xr.Dataset) -> list[Figure]:
     latents = {
         _wrapped(str(name)): study["latent_picture"].sel(series=name).to_numpy() for name in study["series"].values
     }
-    power = study["latent_power"].rename(series="series")
     return [
         Figure(
             "Pictures",
@@ -80,7 +78,7 @@ def figures(study: xr.Dataset) -> list[Figure]:
         ),
         Figure(
             "Spectra of the latents",
-            spectra.method_spectra(intervals.means(power, bounds=POSITIVE, title="latents")),
+            spectra.method_spectra(intervals.means(study["latent_power"], bounds=POSITIVE, title="latents")),
             "Mean power over images with 95 % intervals; white noise has 1 at every frequency.",
         ),
         Figure("Spectra of the images", _image_spectra(study), "Mean power over images with 95 % intervals."),
@@ -175,14 +173,13 @@ and is right.</li>
 
 def _image_spectra(study: xr.Dataset) -> alt.Chart:
     power = study["image_power"].rename(output="series", image_frequency="frequency")
-    table = intervals.means(power, bounds=POSITIVE)
+    powers = [intervals.means(power, bounds=POSITIVE)]
     if "target_power" in study:
         targets = study["target_power"].rename(image_frequency="frequency")
-        table = pd.concat(
-            [table, intervals.means(targets, "reference", POSITIVE).assign(series=TRUE)], ignore_index=True
-        )
-    methods = [str(name) for name in study["method"].values]  # first: each looks as it does among the latents
-    looks: Mapping[str, lines.Look] = lines.looks(dict.fromkeys([*methods, *table["series"].unique()]))
+        powers.append(intervals.means(targets, "reference", POSITIVE).assign(series=TRUE))
+    table = pd.concat(powers, ignore_index=True)
+    methods = study["method"].values  # first: each looks as it does among the latents
+    looks = lines.looks([*methods, *table["series"].unique()])
     chart = spectra.radial(table, {name: (name, look) for name, look in looks.items()}, "power (log scale)")
     return chart.properties(description="Radial spectra of sources, outputs and what they are compared with")
 
