@@ -144,20 +144,13 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
         chosen, labels, mirrored, *corruption = drawn
         return flip(pool.take(chosen, device), flips, mirrored.to(device)), labels, *corruption
 
+    settings = sigma_data, recipe.min_snr_gamma, getattr(network, "weighted", None)
+
     def loss(
         called: torch.nn.Module, clean: torch.Tensor, labels: torch.Tensor, *corruption: torch.Tensor
     ) -> torch.Tensor:
         told = label_arguments(network, labels)
-        return denoising_loss(
-            called,
-            recipe.prediction,
-            clean,
-            Corruption(*corruption),
-            told,
-            sigma_data,
-            recipe.min_snr_gamma,
-            getattr(network, "weighted", None),
-        )
+        return denoising_loss(called, recipe.prediction, clean, Corruption(*corruption), told, *settings)
 
     states = label_arguments(network, torch.arange(NUM_LABELS, device=device)).get("encoder_hidden_states")
     denoiser = NetworkDenoiser(network, process, recipe.prediction, sigma_data, states)
