@@ -54,13 +54,14 @@ def relative_ranks(study: xr.Dataset) -> pd.DataFrame:
 @each(by_series)
 def rank_table(study: xr.Dataset, name: str) -> dict[str, str]:
     """A row per data set and series, for the page: ranks and components for 95 %, and both over white noise's."""
+    needed = study["components_95"]
     return {
         "Effective rank": f"{_rank(study, name):.1f}",
         "Largest possible": f"{study.attrs['possible_rank']}",
         "White noise in the limit": f"{study.attrs['white_rank']:.1f}",
         "Rank over white noise's": text(_relative(study, name, "set"), 2),
-        "Components for 95 %": f"{_components(study, name):.0f}",
-        "Components over white noise's": text(_relative_components(study, name), 2),
+        "Components for 95 %": f"{needed.sel(series=name, left_out='nothing').item():.0f}",
+        "Components over white noise's": text(jackknife(needed.sel(series=name) / needed.sel(series=WHITE)), 2),
         "Effective rank of a latent": text(statistics.interval(study["map_rank"].sel(series=name)), 1),
     }
 
@@ -149,16 +150,6 @@ def _relative(study: xr.Dataset, name: str, reading: str) -> Interval:
 def has_dimensions(study: xr.Dataset, name: str) -> bool:
     """Whether the set of latents of a series uses as many dimensions as white noise, but for `FEWER`."""
     return bool(at_least(_relative(study, name, "set"), 1, FEWER))
-
-
-def _components(study: xr.Dataset, name: str) -> float:
-    """How many components have 95 % of the variance."""
-    return study["components_95"].sel(series=name, left_out="nothing").item()
-
-
-def _relative_components(study: xr.Dataset, name: str) -> Interval:
-    needed = study["components_95"]
-    return jackknife(needed.sel(series=name) / needed.sel(series=WHITE))
 
 
 def _set_ranks(study: xr.Dataset) -> xr.DataArray:
