@@ -40,7 +40,7 @@ def heat(table: pd.DataFrame) -> alt.FacetChart:
     frequencies = sorted(table["frequency"].unique())
     shown = [f"{one:.2f}" for one in frequencies]
     table = table.assign(frequency=table["frequency"].map("{:.2f}".format))
-    every = max(1, len(shown) // 6)
+    every, last = max(1, len(shown) // 6), int(table["step"].max())
     # whole pixels for each cell: no seams between them
     width, height = (
         max(2, side // count) * count for side, count in ((165, table["step"].nunique()), (130, len(shown)))
@@ -48,7 +48,7 @@ def heat(table: pd.DataFrame) -> alt.FacetChart:
     rows = alt.InlineData(values=table.to_dict("records"))  # more than Altair takes as a table
     chart = alt.Chart(rows).mark_rect()
     chart = chart.encode(
-        lines.x_axis("step:O", "step", values=_ticks(table["step"]), labelAngle=0),
+        lines.x_axis("step:O", "step", values=sorted({1, *range(10, last + 1, 10), last}), labelAngle=0),
         lines.y_axis("frequency:O", "cycles per pixel", sort=shown[::-1], values=shown[::every]),
         color=alt.Color("mean:Q", title="log10 |F Δx|").scale(scheme="viridis", nice=False, zero=False),
         tooltip=lines.tips({"step:O": "step", "frequency:O": "cycles per pixel", "mean:Q": "log10 |F Δx|"}),
@@ -81,8 +81,3 @@ def clean_error(table: pd.DataFrame) -> alt.FacetChart:
     chart = lines.bands(None, x, y, _looks(table["series"].unique()), columns=4)
     chart = chart.properties(width=lines.width(3), height=95)
     return lines.matrix(chart, table, "row", "panel").properties(spacing=10)
-
-
-def _ticks(steps: pd.Series) -> list[int]:
-    last = int(steps.max())
-    return sorted({1, *range(10, last + 1, 10), last})
