@@ -12,7 +12,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -390,7 +389,7 @@ def _last(run: Path) -> str:
     return f"the last saved state is {str(there[-1])!r}" if there else f"no state was saved in {str(run)!r}"
 
 
-@contextmanager
+@contextlib.contextmanager
 def _out_of_memory(recipe: Recipe) -> Iterator[None]:
     """One sentence where torch finds no memory."""
     try:
@@ -462,7 +461,7 @@ def _validates_after(done: int, recipe: Recipe) -> bool:
     return done % recipe.validate_every == 0 or done == recipe.steps or done in early
 
 
-@contextmanager
+@contextlib.contextmanager
 def _interruptible(accelerator: accelerate.Accelerator) -> Iterator[None]:
     """Ctrl-C and SIGTERM set the accelerator's trigger while the loop runs, once: the second time they interrupt.
 
