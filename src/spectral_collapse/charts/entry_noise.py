@@ -48,15 +48,9 @@ def law(points: pd.DataFrame, ends: pd.DataFrame) -> alt.LayerChart:
         {"power": "power", "kept": "squared correlation"}, ".3f"
     )
     looks = lines.present(lines.looks(LAW), points["series"])
-    encoded = lines.channels(looks, points=True, columns=3)
-    base = alt.Chart(points).encode(color=encoded["color"], tooltip=tooltip)
-    return alt.layer(
-        curves,
-        names,
-        base.mark_rule(strokeWidth=2).encode(alt.X("kept_low:Q"), y, x2="kept_high:Q"),
-        base.mark_rule(strokeWidth=2).encode(x, alt.Y("power_low:Q"), y2="power_high:Q"),
-        base.mark_point(size=85, filled=False, strokeWidth=2).encode(x, y, shape=encoded["shape"]),
-    ).properties(width=430, height=380)
+    *bars, marks = lines.crossed(x, y, looks, "series", tooltip, size=85, columns=3, strokeWidth=2)
+    drawn = [one.properties(data=points) for one in (*bars, marks.mark_point(size=85, filled=False, strokeWidth=2))]
+    return alt.layer(curves, names, *drawn).properties(width=430, height=380)
 
 
 @described
