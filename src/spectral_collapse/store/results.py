@@ -274,8 +274,7 @@ def load(study: str, key: str = "", **params: Any) -> xr.Dataset:
             it are damaged.
     """
     for name, given in (("study", study), ("key", key)):
-        if not isinstance(given, str):
-            raise InvalidParameterError(f"{name} must be a text, such as 'pareto'; {described(given)} was given")
+        check_is(name, given, str, "a text, such as 'pareto'")
     wanted, damaged = [], []
     asked = json.loads(canonical(params))  # what was stored has been through JSON, which knows no tuples
     # a file's name has the data set and the profile of a result that has them

@@ -27,8 +27,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from spectral_collapse import datasets as data_sets
 from spectral_collapse import paths
+from spectral_collapse.checks import check_is
 from spectral_collapse.checks import check_name as _check_name
-from spectral_collapse.errors import InvalidParameterError, described, problems, shown, unknown
+from spectral_collapse.errors import InvalidParameterError, problems, shown, unknown
 from spectral_collapse.processes import BetaSchedule, VariancePreserving
 
 Kind = Literal["autoencoder", "denoiser"]
@@ -228,8 +229,7 @@ def get(name: str | Path, profile: str = "quick") -> Recipe:
     value, and a file that cannot be read.
     """
     _check_name("profile", profile, PROFILES)
-    if not isinstance(name, str | Path):
-        raise InvalidParameterError(f"recipe must be a name, or the path of a TOML file; {described(name)} was given")
+    check_is("recipe", name, str | Path, "a name, or the path of a TOML file")
     tables = {key: table for file in _files() for key, table in _read(file).items()}
     if str(name).endswith(".toml"):
         file = paths.expanded(name, "recipe")
