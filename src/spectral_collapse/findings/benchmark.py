@@ -289,9 +289,8 @@ def beside_paper(found: Found) -> Cells:
         for _, line in printed[printed["dataset"] == name].iterrows():
             method, note = line["method"], paper_tables.note(line["table"], name, line["method"])
             if other := method in ("edm", "ovg+edm"):
-                note = (
-                    f"{note} Not measured here: it needs another network, see the page on prediction targets.".strip()
-                )
+                absent = "Not measured here: it needs another network, see the page on prediction targets."
+                note = f"{note} {absent}".strip()
             row = {"Method": Cell(called(method), called(method), note=note), "Data": title_of(study)}
             row |= {"Table": str(line["table"])} | paper_cells(study, "" if other else method, line)
             rows.append(cells.row(row))
