@@ -23,7 +23,7 @@ def test_averages_of_a_family_share_their_images_and_those_of_others_do_not(monk
     monkeypatch.setattr(fine_detail, "gap", lambda *given: Interval(0.1, -0.1, 0.5))
     for other, scale in (("BBBC021 x16", 1), ("Edges2Shoes", 1 / np.sqrt(2))):
         found = {title: made({"standard": {}}, title=title) for title in ("BBBC021 x8", other)}
-        more = fine_detail._more(found, "taba", "standard")
+        more = fine_detail.more(found, "taba", "standard")
         assert np.log(more) == pytest.approx((0.1, 0.1 - 0.2 * scale, 0.1 + 0.4 * scale))
 
 
