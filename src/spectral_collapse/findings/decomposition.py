@@ -146,12 +146,15 @@ def _by_cause(found: Found) -> dict[str, dict[str, str]]:
 def accounts(found: Found, others: Found, ordinary: str = "ordinary") -> str:
     """Which cause accounts for the largest part of the power that latents lack, on which data sets, with either kind of
     network, as sentences. found, others: as of `by_network`. ordinary: how ordinary networks are called."""
-    said, verb = [], "accounts for most of the high-frequency power that latents lack"
+    said: list[str] = []
+    first, verb = "", "accounts for most of the high-frequency power that latents lack"
     for kind, some in by_network(found, others).items():
         parts = []
         for cause, one in _by_cause(some).items():
-            parts.append(f"{cause} {verb} on {enumerated(one)} ({enumerated(one.values())})")
-            verb = "does"
+            parts.append(
+                f"{'it' if cause == first else cause} {verb} on {enumerated(one)} ({enumerated(one.values())})"
+            )
+            first, verb = first or cause, "does"
         if parts:
             said.append(f"With {ordinary if kind == 'ordinary' else kind} networks {enumerated(parts)}.")
     return " ".join(said)

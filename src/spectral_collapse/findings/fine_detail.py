@@ -169,9 +169,10 @@ def ordinary(found: Found) -> str:
         held = {name: closer(study, name) for name in METHODS[1:] if name in study["point"]}
         told.setdefault(list(held.values()).count(True), []).append(title_of(study))
         harmful |= {name for name, near in held.items() if near is False}
-    counts = [f"with {count or 'none'} of {len(METHODS) - 1} methods on {enumerated(on)}" for count, on in told.items()]
-    farther = f"{len(harmful) or 'none'} take it farther away on one at least"
-    return f" With ordinary networks fine detail comes nearer {enumerated(counts)}; {farther}." * bool(found)
+    counts = [f"{count or 'none'} of {len(METHODS) - 1} methods on {enumerated(on)}" for count, on in told.items()]
+    nearer = ", ".join([*counts[:1], *(one.replace(f" of {len(METHODS) - 1} methods", "") for one in counts[1:])])
+    farther = f"{len(harmful) or 'none'} took it farther away"
+    return f" With ordinary networks detail came nearer with {nearer}; {farther}." * bool(found)
 
 
 def average(found: Found, method: str) -> float:

@@ -73,7 +73,7 @@ def answer(
         "warning": warning(study),
         "first": title_of(first),
         "energy": collapse.energy(first),
-        "beside": f"; on the paper's data {beside}" if beside else "",
+        "beside": f"; {beside}" if beside else "",
         "accounts": decomposition.accounts(decomposed, ordinary, "[ordinary](notebooks/why.ipynb)"),
         "either": fine_detail.ordinary(decomposition.by_network(found, ordinary_images)["ordinary"]),
         "best": called(best := choose.best(found, seen)),
@@ -97,7 +97,7 @@ def _again(studies: Sequence[xr.Dataset]) -> str:
         return ""
     first, second = (fine_detail.energy(one, "standard").mean for one in studies)
     return (
-        f"The network of {title_of(studies[0])}, trained again, gave {second:.2f} times the detail, not {first:.2f} "
+        f"Trained again, the network of {title_of(studies[0])} gave {second:.2f} times the detail, not {first:.2f} "
         f"({studies[0].sizes['sample']} images). "
     )
 
