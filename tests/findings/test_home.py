@@ -104,7 +104,7 @@ def test_the_numbers_of_the_five_sentences() -> None:
     given = found, seen, {"textures_x8": decomposed}, collapsed, {"one": apart}, [study, study]
     told = home.answer(*given, {}, {"one": study}, chosen)
     assert (told["first"], told["energy"]) == ("Squares", pytest.approx((0.2, 0.2, 0.2)))
-    assert told["beside"] == "; 0.50 (Circles)"
+    assert told["beside"] == "; Circles 0.50"
     assert (told["lost"], told["still"], told["chosen"]) == (2, 1, 1)
     assert "came nearer with 3 of 6 methods on Squares and Squares; none took it" in told["either"]
     assert told["mended"] == told["ovg"] == pytest.approx(4 / 3)

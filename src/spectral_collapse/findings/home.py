@@ -68,7 +68,7 @@ def answer(
     study, (first, *others) = next(iter(found.values())), collapsed.values()
     latent = choose.best(found, seen, latent=True)
     counts = sorted({one.sizes["sample"] for one in found.values()})
-    beside = " and ".join(f"{collapse.energy(one).mean:.2f} ({title_of(one)})" for one in others)
+    beside = " and ".join(f"{title_of(one)} {collapse.energy(one).mean:.2f}" for one in others)
     return {
         "warning": warning(study),
         "first": title_of(first),
