@@ -9,6 +9,7 @@ import xarray as xr
 from spectral_collapse import datasets
 from spectral_collapse.denoisers import GaussianDenoiser, gaussian_denoiser
 from spectral_collapse.findings import collapse as findings
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import collapse
@@ -60,7 +61,7 @@ def test_latents_whose_colour_is_stronger_than_white_noise_are_said_to_be_so(stu
     made["latent_colour"][:] = 1.0
     assert findings.coloured({"one": made}) == ""
     made["latent_colour"].loc[{"latent_series": "source, OVG"}] = 9.0
-    assert f", is 9 on {made.attrs['title']} (standard inversion: 1.0)." in findings.coloured({"": made})
+    assert f", is 9 on {title_of(made)} (standard inversion: 1.0)." in findings.coloured({"": made})
     made["latent_colour"].loc[{"latent_series": "source, network"}] = 9.0  # no work of OVG's
     assert findings.coloured({"one": made}) == ""
 
@@ -79,7 +80,7 @@ def test_data_whose_targets_collapse_as_much_as_its_sources_are_named(study: xr.
         made["latent_power"].loc[{"latent_series": series}] = power
     assert findings.no_denser({"one": made}) == ""
     made["latent_power"].loc[{"latent_series": "target, network"}] = spread
-    assert f"on {made.attrs['title']} (0.40 and 0.40)" in findings.no_denser({"one": made})
+    assert f"on {title_of(made)} (0.40 and 0.40)" in findings.no_denser({"one": made})
 
 
 def test_the_cures_have_the_papers_settings() -> None:
