@@ -150,4 +150,4 @@ def test_a_local_variance_that_rises_is_listed_with_who_else_rises(study: xr.Dat
     claims = appendix_c.claims({"one": study}, {"one": decomposed})
     [rises] = [claim for claim in claims if "local variance in plain areas rises" in claim.claim]
     assert rises.side == "holds"
-    assert rises.measured.endswith("ideal denoiser 0.000; 1.000 (both rise)")
+    assert rises.measured.endswith("ideal denoiser 0.000 to 1.000 (both rise)")

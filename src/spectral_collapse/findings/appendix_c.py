@@ -111,12 +111,12 @@ def predictions(study: xr.Dataset, decomposed: xr.Dataset) -> list[Prediction]:
             text(interval(study[name].sel(inverse=method))) for name in ("reconstruction_error", "rebuilt_high_power")
         )
         claim = _gives_back(f"{called(method)}; power of the latent at high frequencies: {power}")
-        found.append(Prediction(claim, "Corollary 1", "0", error, "0 in the limit of many steps", "see the number"))
+        found.append(Prediction(claim, "Corollary 1", "0", error, "0 (many steps)", "see the number"))
     plain, gammas = study["entered"].sel(measure="plain"), study["gamma"].to_numpy()
     network, closed = ([interval(plain.sel(denoiser=side, gamma=gamma)) for gamma in gammas] for side in _SIDES)
     listed = ", ".join(f"{gamma:g}" for gamma in gammas)
     claim = f"The latent's local variance in plain areas rises with the noise added at the start (gamma = {listed})"
-    numbers = "; ".join(map(text, network)), "; ".join(f"{one.mean:.3f}" for one in closed)
+    numbers = f"{text(network[0])} to {text(network[-1])}", f"{closed[0].mean:.3f} to {closed[-1].mean:.3f}"
     return [*found, Prediction(claim, "Corollary 2", "rises with gamma", *numbers, rising(network, closed))]
 
 
@@ -254,6 +254,6 @@ def _clean_prediction(study: xr.Dataset) -> Prediction:
     kind = study.attrs["prediction"]
     claim = "A network trained to predict clean images amplifies high frequencies (their power in the latent)"
     if kind == "epsilon":
-        return Prediction(claim, "52 to 55", "1", "missing", "", "not measured: this network predicts noise")
+        return Prediction(claim, "52 to 55", "1", "missing", "", "not measured")
     power, closed = (text(interval(high_mean(study["latent_power"].sel(denoiser=side)))) for side in _SIDES)
     return Prediction(claim, "52 to 55", "1", power, closed, f"prediction type: {kind}")
