@@ -169,8 +169,8 @@ def ordinary(found: Found) -> str:
         held = {name: closer(study, name) for name in METHODS[1:] if name in study["point"]}
         told.setdefault(list(held.values()).count(True), []).append(title_of(study))
         harmful |= {name for name, near in held.items() if near is False}
-    counts = [f"{count or 'none'} of {len(METHODS) - 1} methods on {enumerated(on)}" for count, on in told.items()]
-    nearer = ", ".join([*counts[:1], *(one.replace(f" of {len(METHODS) - 1} methods", "") for one in counts[1:])])
+    first, *others = [(f"{count or 'none'}", f" on {enumerated(on)}") for count, on in told.items()] or [("", "")]
+    nearer = ", ".join([f" of {len(METHODS) - 1} methods".join(first), *map("".join, others)])
     farther = f"{len(harmful) or 'none'} took it farther away"
     return f" With ordinary networks detail came nearer with {nearer}; {farther}." * bool(found)
 

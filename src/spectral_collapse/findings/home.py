@@ -78,7 +78,6 @@ def answer(
         "either": fine_detail.ordinary(decomposition.by_network(found, ordinary_images)["ordinary"]),
         "best": called(best := choose.best(found, seen)),
         **{name: fine_detail.average(found, name) for name in ("standard", "ovg")},
-        "mended": fine_detail.average(found, best),
         "more": fine_detail.more(found, "standard", best),
         "price": float(study["inversion_cost"].sel(point="ovg")),
         "lost": perception.kept(found, "ovg")[1],
