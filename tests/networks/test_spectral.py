@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from spectral_collapse import networks
+from spectral_collapse.denoisers import NetworkDenoiser
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks import SpectralUNet
 from spectral_collapse.processes import VarianceExploding, VariancePreserving
@@ -139,3 +140,10 @@ def test_half_precision_is_for_the_unet_alone(network: SpectralUNet) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         found = network(x, time, label).sample
     torch.testing.assert_close(found, network(x, time, label).sample)
+
+
+def test_no_embedding_stands_for_a_label_whose_colours_the_network_knows(network: SpectralUNet) -> None:
+    """With embeddings alone, an image would be denoised with the spectrum of another label."""
+    denoiser = NetworkDenoiser(network, PROCESS, "epsilon")
+    with pytest.raises(InvalidParameterError, match="a spectrum for each label, which an embedding does not hold"):
+        denoiser.embed(torch.tensor([0]))

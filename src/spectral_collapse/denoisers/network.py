@@ -331,6 +331,11 @@ class NetworkDenoiser:
     def _conditioning(self) -> dict[str, torch.Tensor]:
         """All that has a row per label, or per class of the network, by the parameter's or argument's name."""
         tables, kind = self._class_tables(), type(self.network).__name__
+        if hasattr(self.network, "label_mean"):
+            raise InvalidParameterError(
+                f"{kind} has a mean colour and a spectrum for each label, which an embedding does not hold; use an "
+                "ordinary network, or negative_prompt in place of null_class"
+            )
         if self._takes_class and not tables:
             raise InvalidParameterError(
                 f"the class labels of this {kind} do not pass through an nn.Embedding called class_embedding "
