@@ -19,13 +19,12 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	&& echo $$python && break; done)
 
 # What `make checkpoints` trains: the autoencoder first, the others use it; what others begin with stays in data/runs.
-STARTS := textures-sd textures-first textures-second textures-third bbbc021-rendered-sd \
-	bbbc021-rendered-first edges2shoes-rendered-sd
+STARTS := textures-sd textures-plain-first textures-plain-second textures-plain-third textures-plain textures-first \
+	bbbc021-rendered-sd bbbc021-rendered-first edges2shoes-rendered-sd
 SHIPPED := textures bbbc021-rendered edges2shoes-rendered bbbc021-dit textures-flow photos
 # In three stages, of which the first two want a GPU. All networks of bbbc021 and edges2shoes want the real images.
 LONG := bbbc021-plain edges2shoes-plain
-AFTER := bbbc021-first bbbc021-second bbbc021 edges2shoes-first edges2shoes-second edges2shoes-third edges2shoes \
-	textures-spectral textures-wide-first textures-wide
+AFTER := bbbc021-first bbbc021-second bbbc021 edges2shoes-first edges2shoes-second edges2shoes-third edges2shoes
 ifeq ($(PROFILE),gpu)
 RECIPES ?= autoencoder $(SHIPPED) edges2shoes-256
 TOGETHER = $(words $(RECIPES))

@@ -190,7 +190,8 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
                         yield "benchmark", given | {"datasets": dataset, "checkpoint": name}
         case "benchmark":
             yield "benchmark", given
-            yield "benchmark", given | {"datasets": given["datasets"][0], "methods": _findings(page).OTHERS, "shown": 1}
+            others = {"datasets": given["datasets"][-1], "methods": _findings(page).OTHERS, "shown": 1}
+            yield "benchmark", given | others
             yield "perception", {"profile": given["profile"], "datasets": given["datasets"]}
         case "depends":
             for section in ("backbone", "prediction_target", "space"):
@@ -205,13 +206,18 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             members = [name for name, info in datasets.DATASETS.items() if info.family in _FAMILIES]
             yield "domains", given | {"datasets": members}
         case "flow":
-            yield "benchmark", given | {"checkpoint": None, "methods": None, "shown": None}
+            usual, asked = _findings(page), given | {"methods": _findings("backbone").SELECTION.methods}
+            for name in given["datasets"]:
+                yield "benchmark", asked | {"datasets": name, "checkpoint": usual.named(usual.EPSILON, name)}
             yield "benchmark", given | {"datasets": given["datasets"][0]}
         case "introduction" | "decomposition":
             study = "collapse" if page == "introduction" else page
             yield study, given
             yield study, {"profile": given["profile"], "datasets": given["beside"]}
-            for name in given["beside"] if page == study else ():
+            if page != study and (other := _findings("decomposition").ordinary_network(_findings(study).PICTURED)):
+                ordinary = {"datasets": _findings(study).PICTURED, "checkpoint": other}
+                yield study, ordinary | {"profile": given["profile"]}
+            for name in (given["dataset"], *given["beside"]) if page == study else ():
                 if other := _findings(page).ordinary_network(name):
                     ordinary = {"profile": given["profile"], "datasets": name, "checkpoint": other}
                     yield from ((study, ordinary), ("benchmark", ordinary | _findings(page).IMAGES))

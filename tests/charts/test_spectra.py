@@ -26,6 +26,8 @@ def study() -> xr.Dataset:
 
 
 def test_a_latent_has_a_panel_with_its_mean_and_a_line_per_picture(study: xr.Dataset) -> None:
+    assert findings.latent_spectra(study)["picture"].isna().all()  # of every image another picture
+    study = study.assign_coords(sample_stratum=("sample", study["sample"].to_numpy()))
     table = rows(spectra.latent_spectra(findings.latent_spectra(study)))
     rows_of_one = table[table["series"] == "source, network"].sort_values("frequency")
     power = study["latent_power"].sel(latent_series="source, network")

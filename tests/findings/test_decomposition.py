@@ -174,9 +174,9 @@ def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(st
     assert findings.largest(other) != cause
 
 
-def test_less_detail_with_the_preconditioned_network_is_said_with_both_numbers() -> None:
+def test_detail_with_either_network_is_said_with_both_numbers() -> None:
     """Of the targets' energy images have a quarter with one network, and a half with the other."""
     quarter, half = (detailed(standard=share) for share in (1 / 4, 1 / 2))
-    said = [f"0.25 and 0.50 on {title_of(half)}"]
-    assert findings.collapsing_more({"one": half}, {"one": quarter, "two": half}) == said
-    assert findings.collapsing_more({"one": quarter}, {"one": half}) == []
+    told = findings.detail_with_either({"one": half, "two": quarter}, {"one": quarter, "two": half, "three": half})
+    said = [f"{numbers} on {title_of(half)}" for numbers in ("0.25 and 0.50", "0.50 and 0.25")]
+    assert told == {"more": 1, "pairs": 2, "detail": said}

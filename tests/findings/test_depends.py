@@ -27,7 +27,9 @@ def test_what_a_cure_does_is_counted_by_network_and_concluded_only_of_the_same_d
 def test_two_networks_are_compared_on_the_same_images() -> None:
     far, near = detailed(standard=4.0), detailed(standard=1.0)
     found = {"epsilon": {"one": far, "two": near, "three": far}, "x0": {"one": near, "two": far}}
-    assert depends.compared(found, "x0", "epsilon") == "on 1 of 2 data sets and farther on 1"
+    near["psnr"] = near["psnr"] - 1
+    said = "on 1 of 2 data sets and farther on 1; PSNR to the targets is lower on 1"
+    assert depends.compared(found, "x0", "epsilon") == said
     assert depends.by_factor({"one": far}).endswith("of their targets: 4.00 [4.00, 4.00] on Made up.")
     for other, trend in ((near, "less"), (detailed(standard=9.0), "more")):
         told = depends.by_factor({"one": far, "two": other.assign_attrs(title="Other")})

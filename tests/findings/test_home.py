@@ -94,14 +94,12 @@ def test_the_numbers_of_the_five_sentences() -> None:
         coordinates |= {"latent_series": ["source, network", "source, OVG"]}
         variables = {"image_excess": (dims, excess), "latent_colour": colour}
         collapsed[name] = xr.Dataset(variables, coordinates, {"title": name, "data_source": "real"})
-    found = {"textures_x8": study, "edges2shoes": study}
+    found = {"photos_x8": study, "edges2shoes": study}
     seen = {"one": distances({"standard": 0.0, "dpm_solver": 0.0, "taba": 0.1, "ovg": -0.1, "nullspace": 0.0})}
     chosen = {
-        "textures_x8": study.assign_coords(
-            point=[f"{name}*" if name == "ovg" else name for name in study["point"].data]
-        )
+        "photos_x8": study.assign_coords(point=[f"{name}*" if name == "ovg" else name for name in study["point"].data])
     }
-    given = found, seen, {"textures_x8": decomposed}, collapsed, {"one": apart}, [study, study]
+    given = found, seen, {"photos_x8": decomposed}, collapsed, {"one": apart}, [study, study]
     told = home.answer(*given, {}, {"one": study}, chosen)
     assert (told["first"], told["energy"]) == ("Squares", pytest.approx((0.2, 0.2, 0.2)))
     assert told["beside"] == "; Circles 0.50"
@@ -110,8 +108,11 @@ def test_the_numbers_of_the_five_sentences() -> None:
     assert told["ovg"] == pytest.approx(4 / 3)
     assert told["standard"] == pytest.approx(4)
     assert told["more"] == pytest.approx((3, 3, 3))
-    cells = {"bbbc021_x8": study, "bbbc021_x16": study}  # their own network is preconditioned; that of textures is not
-    table = perception.counts({**cells, "textures_x8": study}, seen, {"bbbc021_x8": study})
+    cells = {
+        "bbbc021_x8": study,
+        "bbbc021_x16": study,
+    }  # their own network is preconditioned; that of photographs is not
+    table = perception.counts({**cells, "photos_x8": study}, seen, {"bbbc021_x8": study})
     three = ["DPM-Solver++", "TABA", "OVG"]
     for kind in ("Detail", "Detail, ordinary"):
         assert table[f"{kind} (2)"].to_dict() == dict.fromkeys(three, "2 (0)")
@@ -154,8 +155,8 @@ def test_the_largest_cause_is_named_with_its_share_for_either_kind_of_network() 
         words, place = causes.CAUSES[causes.largest(study)], measured.title_of(study)
         said = causes.accounts({"edges2shoes": study}, {"edges2shoes": study}, "[such](why)")
         assert said.startswith(f"With preconditioned networks {words} accounts for most of the high-frequency power")
-        assert f". With [such](why) networks it does on {place} (" in said
-        assert "preconditioned" not in causes.accounts({"textures_x8": study}, {})
+        assert f". With [such](why) networks {words} does on {place} (" in said
+        assert "preconditioned" not in causes.accounts({"photos_x8": study}, {})
 
 
 def test_methods_that_help_with_ordinary_networks_and_those_that_harm_are_counted() -> None:
@@ -165,10 +166,11 @@ def test_methods_that_help_with_ordinary_networks_and_those_that_harm_are_counte
     study["reference_hf_excess"][:] = study["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
     title = measured.title_of(study)
     said = fine_detail.ordinary({"one": study})
-    assert said == f" With ordinary networks detail came nearer with 1 of 6 methods on {title}; 2 took it farther away."
+    farther = "2 took it farther away."
+    assert said == f" With ordinary networks detail came nearer with 1 of 6 methods on {title}; {farther}"
     none = study.drop_sel(point="taba")
     both = fine_detail.ordinary({"one": study, "two": none.assign_attrs(title="Other")})
-    assert both.endswith(f" nearer with 1 of 6 methods on {title}, none on Other; 2 took it farther away.")
+    assert both.endswith(f" nearer with 1 of 6 methods on {title}, with none on Other; 2 took it farther away.")
     assert fine_detail.ordinary({}) == ""
     assert fine_detail.where({"one": study}, "taba") == "nearer on all 1 data sets"
     other = study.assign_attrs(title="Other")

@@ -119,7 +119,7 @@ def test_a_record_of_other_images_stands_beside_nothing_and_a_page_names_its_net
     joint = findings.with_records(own, ["edges2shoes"], recorded, flow.named)
     assert list(joint[flow.FLOW]) == ["edges2shoes"]
     assert flow.named(flow.EPSILON, "bbbc021_x16") == "bbbc021-rendered"
-    assert flow.named(flow.EPSILON, "textures_x8") == "textures"
+    assert flow.named(flow.EPSILON, "textures_x8") == "textures-plain"
 
 
 def test_transformers_are_compared_where_both_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

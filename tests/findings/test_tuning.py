@@ -5,7 +5,9 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.findings import tuning as findings
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.statistics import bootstrap_mean
+from spectral_collapse.studies import chosen
 from tests.benchmark_study import made
 from tests.studies.test_perception import made as distances
 from tests.tuning_study import tuning
@@ -63,6 +65,17 @@ def test_step_sizes_are_compared_on_test_images() -> None:
     assert numbers["S_LF, chosen"] == pytest.approx(0.1)
     assert numbers["ST-LPIPS, published"] == -numbers["ST-LPIPS, chosen"] == pytest.approx(0.1)
     assert numbers["Detail off by, published"] == numbers["Detail off by, chosen"]
+
+
+def test_a_step_size_of_zero_is_said_to_turn_its_gradient_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = made({"standard": {}, "ovg*": {}}, spread=0.0)
+    study.attrs["parameters"] = '{"dataset": "textures_x8", "num_steps": 50}'
+    for sizes, said in (
+        ({"eta_hf": 0.0, "eta_lf": 1.0}, f" The chosen ones turn off its variance gradient on {title_of(study)}."),
+        ({"eta_hf": 1.0, "eta_lf": 1.0}, ""),
+    ):
+        monkeypatch.setattr(chosen, "settings", lambda *given, sizes=sizes: sizes)
+        assert findings.switched_off([study]) == said
 
 
 def test_an_area_has_the_interval_of_its_factor_and_structure_up_to_the_targets_own_mean() -> None:

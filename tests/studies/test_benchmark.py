@@ -76,7 +76,7 @@ def test_networks_on_pixels_are_named() -> None:
             assert (card["autoencoder"] is None) == (card["family"] in benchmark.IN_PIXELS)
     # on whose images the others were trained
     assert benchmark.checkpoint("pixel", "edges2shoes") == "edges2shoes-rendered"
-    assert benchmark.checkpoint("pixel", "textures_x8") == "textures"
+    assert benchmark.checkpoint("pixel", "textures_x8") == "textures-plain"
     assert benchmark.checkpoint("U-Net", "edges2shoes") == "edges2shoes-latent"  # beside '-dit', on latents too
     assert benchmark.checkpoint("epsilon", "photos_x8") == "photos"
     assert benchmark.checkpoint("pixel", "photos_x8") == "photos-pixel"

@@ -107,8 +107,8 @@ def test_it_goes_on_after_a_kill_and_after_an_interrupt_as_if_there_had_been_non
 
 
 def test_a_network_that_another_starts_from_stays_with_its_run() -> None:
-    first, second = listed(["textures-third", "textures"], "quick")
-    assert second.recipe.start == "textures-third"
+    first, second = listed(["textures-first", "textures"], "quick")
+    assert second.recipe.start == "textures-first"
     assert (first.output, first.checkpoint) == (None, first.run / "model")
     assert second.needs(first)
     assert not first.needs(second)

@@ -19,9 +19,8 @@ def details(table: pd.DataFrame) -> alt.FacetChart:
     the target's, and within the band an image counts as equal to it."""
     scale = lines.log_scale(table.assign(mean=table["ratio"], low=table["ratio"], high=table["ratio"]))
     table = table.assign(panel=table["panel"].str.replace(", ", ",|", regex=False))
-    beside = min(5, table["panel"].nunique())
-    values = [0.1, 1, 10] if beside > 3 else [0.1, 0.3, 1, 3, 10]
-    x = alt.X("ratio:Q", title="times the target's", scale=scale).axis(format="~g", values=values)
+    beside = min(3, table["panel"].nunique())
+    x = alt.X("ratio:Q", title="times the target's", scale=scale).axis(format="~g", values=[0.1, 0.3, 1, 3, 10])
     y = alt.Y("method:N", title=None, sort=list(table["method"].unique()))
     chart = alt.Chart()
     image = [alt.Tooltip("image:N", title="image"), alt.Tooltip("ratio:Q", title="fine detail", format=".3~g")]

@@ -10,14 +10,19 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, is_below, is_higher, is_lower, is_restored, judge
+from spectral_collapse.findings.decomposition import ordinary_network
 from spectral_collapse.findings.intervals import gap, high_mean, means
 from spectral_collapse.findings.measured import above, below, title_of
 from spectral_collapse.findings.tidy import by_data, each, enumerated
-from spectral_collapse.statistics import POSITIVE, SHARE, Bounds, Interval, bootstrap_mean, groups_of, text
+from spectral_collapse.statistics import POSITIVE, SHARE, Bounds, Interval, bootstrap_mean, text
+from spectral_collapse.studies import collapse
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
 
 PAGE = "introduction"
 """The notebook that shows this study."""
+
+PICTURED = "textures_x8"
+"""The data set whose pictures that notebook shows: unlike those of the papers' data they may be published."""
 
 TITLES = {
     "white noise": "white noise",
@@ -31,16 +36,23 @@ TITLES = {
 """What pages call the series of latents."""
 
 
+def with_ordinary_network(profile: str) -> xr.Dataset | None:
+    """The stored result of `PICTURED` with an ordinary network (`decomposition.ordinary_network`), if there is one."""
+    name = ordinary_network(PICTURED)
+    return collapse.STUDY.stored(dataset=PICTURED, checkpoint=name, profile=profile) if name else None
+
+
 def image_spectra(study: xr.Dataset) -> pd.DataFrame:
     """Power of sources, targets and outputs: columns series, frequency, and those of `intervals.means`."""
     return _spectra(study, "image")
 
 
 def latent_spectra(study: xr.Dataset) -> pd.DataFrame:
-    """Power of white noise and of the latents: columns series, frequency, and those of `intervals.means`; below, the
-    mean of each picture, which the column picture names."""
-    pictures = study["sample_stratum"].to_numpy() if "sample_stratum" in study.coords else groups_of(study)
-    power = study["latent_power"].assign_coords(picture=("sample", pictures))
+    """Power of white noise and of the latents: columns series, frequency, and those of `intervals.means`; below, where
+    all images come from a few fixed pictures, the mean of each of these, which the column picture names."""
+    if "sample_stratum" not in study.coords:
+        return _spectra(study, "latent").assign(picture=None)
+    power = study["latent_power"].assign_coords(picture=("sample", study["sample_stratum"].to_numpy()))
     single = power.groupby("picture").mean().rename("mean").to_dataframe().reset_index()
     names = {"latent_series": "series", "latent_frequency": "frequency"}
     return pd.concat([_spectra(study, "latent"), single.rename(columns=names)], ignore_index=True)

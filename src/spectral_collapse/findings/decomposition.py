@@ -147,14 +147,13 @@ def accounts(found: Found, others: Found, ordinary: str = "ordinary") -> str:
     """Which cause accounts for the largest part of the power that latents lack, on which data sets, with either kind of
     network, as sentences. found, others: as of `by_network`. ordinary: how ordinary networks are called."""
     said: list[str] = []
-    first, verb = "", "accounts for most of the high-frequency power that latents lack"
+    verb = "accounts for most of the high-frequency power that latents lack"
     for kind, some in by_network(found, others).items():
         parts = []
         for cause, one in _by_cause(some).items():
-            parts.append(
-                f"{'it' if cause == first else cause} {verb} on {enumerated(one)} ({enumerated(one.values())})"
-            )
-            first, verb = first or cause, "does"
+            where = enumerated(one) if len(one) < max(3, len(some)) else f"all {len(one)} data sets"
+            parts.append(f"{cause} {verb} on {where} ({enumerated(one.values())})")
+            verb = "does"
         if parts:
             said.append(f"With {ordinary if kind == 'ordinary' else kind} networks {enumerated(parts)}.")
     return " ".join(said)
@@ -217,15 +216,18 @@ def objective(before: Found, after: Found) -> str:
     return " ".join(told)
 
 
-def collapsing_more(before: Found, after: Found) -> list[str]:
-    """The data sets on which images of the standard inversion have less fine detail with the preconditioned network
-    than with the ordinary one, and how much of the targets' with the first and with the second. before, after: of the
-    benchmark."""
+def detail_with_either(before: Found, after: Found) -> dict[str, Any]:
+    """Fine detail of the standard inversion's images over their targets', with the preconditioned network and with the
+    ordinary one. before, after: of the benchmark.
+
+    more: on how many data sets the first has less; pairs: of how many; detail: both numbers, and the data set.
+    """
     pairs = [
         (title_of(after[name]), *(fine_detail.energy(one, "standard").mean for one in (after[name], study)))
         for name, study in before.items()
     ]
-    return [f"{first:.2f} and {second:.2f} on {title}" for title, first, second in pairs if first < second]
+    detail = [f"{first:.2f} and {second:.2f} on {title}" for title, first, second in pairs]
+    return {"more": sum(first < second for _, first, second in pairs), "pairs": len(pairs), "detail": detail}
 
 
 def levels_matter(study: xr.Dataset) -> str:

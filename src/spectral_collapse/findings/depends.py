@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from spectral_collapse import statistics
 from spectral_collapse.findings import fine_detail, selections
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
@@ -38,10 +39,13 @@ def _sets(found: Mapping[str, Found]) -> int:
 
 def compared(found: selections.Networks, network: str, baseline: str) -> str:
     """On how many data sets the standard inversion's fine detail is nearer to the targets' with one network than with
-    another, on the same images."""
+    another, and on how many its PSNR to them is significantly lower, on the same images."""
     both = [one for one in selections.per_data_set(found).values() if {network, baseline} <= set(one)]
     held = [fine_detail.closer(one[network], "standard", "standard", one[baseline]) for one in both]
-    return f"on {held.count(True)} of {len(held)} data sets and farther on {held.count(False)}"
+    psnr = ([one[name]["psnr"].sel(point="standard").mean("seed") for name in (network, baseline)] for one in both)
+    lower = sum(statistics.interval(first - second).high < 0 for first, second in psnr)
+    where = f"on {held.count(True)} of {len(held)} data sets and farther on {held.count(False)}"
+    return f"{where}; PSNR to the targets is lower on {lower}"
 
 
 def conclusion(found: Mapping[str, selections.Networks]) -> str:

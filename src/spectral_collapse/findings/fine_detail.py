@@ -170,7 +170,7 @@ def ordinary(found: Found) -> str:
         told.setdefault(list(held.values()).count(True), []).append(title_of(study))
         harmful |= {name for name, near in held.items() if near is False}
     first, *others = [(f"{count or 'none'}", f" on {enumerated(on)}") for count, on in told.items()] or [("", "")]
-    nearer = ", ".join([f" of {len(METHODS) - 1} methods".join(first), *map("".join, others)])
+    nearer = ", with ".join([f" of {len(METHODS) - 1} methods".join(first), *map("".join, others)])
     farther = f"{len(harmful) or 'none'} took it farther away"
     return f" With ordinary networks detail came nearer with {nearer}; {farther}." * bool(found)
 

@@ -373,11 +373,11 @@ def bars(one: xr.Dataset) -> dict[str, str]:
 
 
 def at_bars(table: pd.DataFrame) -> dict[str, Any]:
-    """How many networks a table of `bars` has, how many clear each of them, and which miss one."""
+    """How many networks a table of `bars` has, how many clear each of them, which miss one and how many those are."""
     missed = table["Misses"].str.split(", ")
     clear = "; ".join(f"{bar}: {sum(bar not in which for which in missed)}" for bar in BARS)
-    missing = ", ".join(f"`{said(name)}`" for name, which in missed.items() if which != ["nothing"])
-    return {"count": len(table), "clear": clear, "missing": missing or "none"}
+    missing = [f"`{said(name)}`" for name, which in missed.items() if which != ["nothing"]]
+    return {"count": len(table), "clear": clear, "missing": ", ".join(missing) or "none", "fail": len(missing)}
 
 
 @tidy.each(_per_network)

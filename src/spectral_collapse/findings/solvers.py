@@ -162,7 +162,14 @@ def _detail(study: xr.Dataset) -> dict[str, xr.DataArray]:
     of = {title: one["hf_ratio"] for title, one in changes(study).items()}
     told_next = study["told_hf_ratio"].sel(start="standard", told="next")
     second = of["second order, both ways"]
-    return {"standard": of[STANDARD], "next timestep": told_next, "second order": second, "TABA": of["TABA"]}
+    finer = of["four times the steps, both ways"]
+    return {
+        "standard": of[STANDARD],
+        "next timestep": told_next,
+        "second order": second,
+        "four times the steps": finer,
+        "TABA": of["TABA"],
+    }
 
 
 def claims(found: Found) -> list[Claim]:

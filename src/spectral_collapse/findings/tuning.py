@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse import results
 from spectral_collapse.findings import cells, fine_detail, perception
 from spectral_collapse.findings.benchmark import called, structure
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.intervals import as_table, bounds_of, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
-from spectral_collapse.findings.tidy import each
+from spectral_collapse.findings.tidy import each, enumerated
 from spectral_collapse.statistics import (
     Interval,
     bootstrap_counts,
@@ -26,7 +27,7 @@ from spectral_collapse.statistics import (
     resampled_means,
     text,
 )
-from spectral_collapse.studies import published
+from spectral_collapse.studies import chosen, published
 
 ON_TEST_IMAGES = {"methods": ("standard", "ovg*")}
 """What the benchmark and perception are asked for, to see what OVG's chosen step sizes are worth on test images."""
@@ -47,17 +48,17 @@ def areas(study: xr.Dataset) -> pd.DataFrame:
     return rows.assign(method=study["method"], label=labels, series=series)
 
 
-def step_sizes(found: Found, seen: Found, chosen: Found, chosen_seen: Found) -> pd.DataFrame:
+def step_sizes(found: Found, seen: Found, other: Found, other_seen: Found) -> pd.DataFrame:
     """A row per data set: detail, structure and ST-LPIPS of OVG on test images, at published and at chosen step sizes.
 
-    found, seen: of the benchmark and of perception. chosen, chosen_seen: the same of `ON_TEST_IMAGES`.
+    found, seen: of the benchmark and of perception. other, other_seen: the same of `ON_TEST_IMAGES`.
     """
     rows = {}
-    for name, study in chosen.items():
+    for name, study in other.items():
         measured = {
             "Detail off by": (fine_detail.miss, found[name], study, 1),
             "S_LF": (structure, found[name], study, 2),
-            "ST-LPIPS": (perception.gap, seen[name], chosen_seen[name], 2),
+            "ST-LPIPS": (perception.gap, seen[name], other_seen[name], 2),
         }
         rows[title_of(study)] = {
             f"{what}, {kind}": text(measure(one, method), digits)
@@ -65,6 +66,20 @@ def step_sizes(found: Found, seen: Found, chosen: Found, chosen_seen: Found) -> 
             for kind, one, method in zip(("published", "chosen"), both, ("ovg", f"ovg{published.CHOSEN}"), strict=True)
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data")
+
+
+def switched_off(studies: Iterable[xr.Dataset]) -> str:
+    """Which of OVG's two corrections the chosen step sizes turn off, on which data sets, as a sentence behind another;
+    '' without any. studies: of the benchmark."""
+    off: dict[str, list[str]] = {}
+    for study in studies:
+        given = results.parameters(study.attrs)
+        sizes = chosen.settings(given["dataset"], "ovg", given["num_steps"])
+        for name, words in (("eta_hf", "variance"), ("eta_lf", "structure")):
+            if sizes[name] == 0:
+                off.setdefault(words, []).append(title_of(study))
+    parts = [f"its {words} gradient on {enumerated(on)}" for words, on in off.items()]
+    return f" The chosen ones turn off {enumerated(parts)}." * bool(parts)
 
 
 def _tries(study: xr.Dataset) -> list[tuple[str, dict[str, object]]]:
