@@ -188,7 +188,7 @@ def test_pages_say_what_they_show() -> None:
     assert len(quick) == 5
     assert quick[0] == {
         **{"profile": "quick", "source": "auto", "root": None, "images": None, "methods": None},
-        "dataset": "textures_x8",
+        "dataset": "bbbc021_x8",
     }
     assert len([page for page, *_ in asked["smoke"] if page == "pca"]) == 2
     assert {given["profile"] for _, _, given in asked["smoke"]} == {"smoke"}

@@ -30,7 +30,8 @@ def gallery(
 
     Args:
         found: data set -> a result with the variables image (point, shown, ...), source_image and target_image, and
-            scores along point and sample, of `studies.benchmark` and `studies.pareto` for example.
+            scores along point and sample, of `studies.benchmark` and `studies.pareto` for example. The menu begins with
+            those that have all their pictures.
         points: labels along `point`; without it all that a result has.
         examples: how many of the stored examples the menu has, at most, of each data set, first that of the most
             typical fine detail.
@@ -42,7 +43,7 @@ def gallery(
     energy over its own target's.
     """
     frames, titles = {}, {}
-    for study in found.values():
+    for study in sorted(found.values(), key=lambda study: "withheld" in study.attrs):
         chosen = list(map(str, study["point"].to_numpy() if points is None else points))
         titles |= {_wrapped(point).replace("|", " "): point for point in chosen}
         for name in _typical(study, chosen)[:examples]:

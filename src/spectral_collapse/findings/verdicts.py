@@ -23,12 +23,16 @@ import xarray as xr
 from spectral_collapse import discovery, recording
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings.claims import CONCLUDED, QUESTION, Claim, Verdict, head, itemized, told
+from spectral_collapse.findings.decomposition import ordinary_network
 from spectral_collapse.findings.selections import with_records
 from spectral_collapse.findings.tidy import does, enumerated
 from spectral_collapse.studies import STUDIES, benchmark
 from spectral_collapse.studies.request import loading_once
 
 Found = dict[str, xr.Dataset]
+
+ORDINARY = {"appendix_c": "textures_x8"}
+"""Chapters about ordinary networks -> the data set on whose such network they are, if its result is stored."""
 
 _SPECTRAL, _BACK = "Spectral Collapse", "There and Back Again"
 QUESTIONS = {
@@ -89,6 +93,11 @@ def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list
                 taken[name] = [found]
             continue
         needed = [name, *list(inspect.signature(module.claims).parameters)[1:]]
+        network = ordinary_network(ORDINARY[name]) if ORDINARY.get(name) in datasets else ""
+        found = [stored(study, [ORDINARY[name]], profile, checkpoint=network) for study in needed if network]
+        if found and all(found):
+            taken[name] = found
+            continue
         for study in needed:
             known.setdefault(study, stored(study, datasets, profile))
         shared = [one for one in datasets if all(one in known[study] for study in needed)]
