@@ -55,7 +55,7 @@ def image_spectra(table: pd.DataFrame) -> alt.LayerChart:
 @described
 def latent_spectra(table: pd.DataFrame) -> alt.FacetChart:
     """Power against frequency of inverted latents, a panel each, of `findings.collapse.latent_spectra`: the mean, and a
-    thin line per picture. The dashed line is white noise."""
+    thin line per picture where there are only a few of them. The dashed line is white noise."""
     titles = {name: TITLES[name] for name in _LATENTS}
     shown = table.assign(panel=table["series"].map(titles)).dropna(subset="panel")
     y = alt.Y("mean:Q", title="power, white noise = 1 (log)")
@@ -65,7 +65,8 @@ def latent_spectra(table: pd.DataFrame) -> alt.FacetChart:
     base = alt.Chart().encode(FREQUENCY, y, color, tooltip=tooltip)
     single = base.transform_filter("isValid(datum.picture)").mark_line(strokeWidth=1, opacity=0.6)
     mean = base.transform_filter("!isValid(datum.picture)").mark_line(strokeWidth=2.5, point="transparent")
-    chart = alt.layer(lines.rule(y=1), single.encode(detail="picture:N"), mean)
+    pictures_too = [single.encode(detail="picture:N")] if shown["picture"].notna().any() else []
+    chart = alt.layer(lines.rule(y=1), *pictures_too, mean)
     return lines.panels(chart.properties(width=lines.width(3), height=170), shown)
 
 
