@@ -128,6 +128,8 @@ def test_why_pictures_of_the_data_are_grey_is_said(found: dict[str, xr.Dataset])
     chart = charts.gallery(found).to_dict()
     assert chart["description"].endswith(f"{found['two'].attrs['title']}: {SENTENCE}")
     assert chart["title"]["text"]["expr"] == f"indexof([2, 3], frame) < 0 ? '' : \"{SENTENCE}\""
+    turned = charts.gallery({name: found[name] for name in ("two", "one")}).to_dict()
+    assert turned["params"][0]["bind"]["labels"][0].startswith("Made up")  # whose pictures are there
     svg = drawn(charts.gallery(found))
     assert SENTENCE not in svg
     assert SENTENCE in drawn(charts.gallery({"two": found["two"]}))

@@ -234,6 +234,19 @@ def test_results_are_stored_ones_or_of_the_first_data_set(monkeypatch: pytest.Mo
         verdicts.collected([])
 
 
+def test_a_chapter_about_ordinary_networks_is_judged_by_their_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stored(name: str, datasets: list[str], profile: str, checkpoint: str = "its own") -> dict[str, str]:
+        return {one: f"{one} with {checkpoint}" for one in datasets}
+
+    module = SimpleNamespace(claims=lambda found: [Claim(str(found), "here", "", "holds")])
+    monkeypatch.setattr(verdicts, "chapters", lambda: {"own": module})
+    monkeypatch.setattr(verdicts, "ORDINARY", {"own": "b"})
+    monkeypatch.setattr(verdicts, "ordinary_network", lambda name: f"{name}-plain")
+    monkeypatch.setattr(verdicts, "stored", stored)
+    for datasets, found in ((["a", "b"], {"b": "b with b-plain"}), (["a"], {"a": "a with its own"})):
+        assert [one.claim for one in verdicts.collected(datasets, "smoke")["own"]] == [str(found)]
+
+
 def test_cases_make_a_verdict() -> None:
     assert from_cases("c", "w", {}).verdict == "not measured"
     made = from_cases("c", "w", {"One": ("0.1", True), "Two": ("0.2", False), "Three": ("0.3", None)}, "power")

@@ -141,7 +141,8 @@ def scores_at(study: xr.Dataset, point: str, marks: Mapping[str, str] | None = N
 
 
 OTHERS = ("standard", *(name for name in METHODS if name not in (*CHEAP, "null_class")))
-"""Methods that the table of the profile quick leaves out, as too slow or too many, beside the standard inversion."""
+"""Methods that the table of the profile quick leaves out, as too slow or too many, beside the standard inversion.
+Null-text inversion is not among them: without guidance it equals that one, and `networks.SpectralUNet` refuses it."""
 
 
 def missing(found: Found) -> str:
