@@ -104,7 +104,7 @@ def test_the_numbers_of_the_five_sentences() -> None:
     assert (told["first"], told["energy"]) == ("Squares", pytest.approx((0.2, 0.2, 0.2)))
     assert told["beside"] == "; Circles 0.50"
     assert (told["lost"], told["still"], told["chosen"]) == (2, 1, 1)
-    assert "came nearer with 3 of 6 methods on Squares and Squares; none took it" in told["either"]
+    assert "3 of 6 methods bring detail nearer on Squares and Squares; none take it" in told["either"]
     assert told["ovg"] == pytest.approx(4 / 3)
     assert told["standard"] == pytest.approx(4)
     assert told["more"] == pytest.approx((3, 3, 3))
@@ -120,6 +120,11 @@ def test_the_numbers_of_the_five_sentences() -> None:
     assert table["Perceptual (1)"].to_dict() == {"DPM-Solver++": "0 (0)", "TABA": "0 (1)", "OVG": "1 (0)"}
     absent = perception.counts(cells, seen, {"bbbc021_x8": study.drop_sel(point="taba")})
     assert absent.loc["TABA", "Detail, ordinary (1)"] == "-"
+    bars = charts.sides(perception.sides(cells, seen, {})).to_dict()
+    assert [layer["transform"][0]["filter"] for layer in bars["spec"]["layer"][:4:2]] == [
+        "datum.better > 0",
+        "datum.worse > 0",
+    ]
     assert told["best"] == "OVG"
     assert told["told"] == (1, 2)
     assert told["accounts"].startswith("With [ordinary](notebooks/why.ipynb) networks the")
@@ -166,11 +171,11 @@ def test_methods_that_help_with_ordinary_networks_and_those_that_harm_are_counte
     study["reference_hf_excess"][:] = study["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
     title = measured.title_of(study)
     said = fine_detail.ordinary({"one": study})
-    farther = "2 took it farther away."
-    assert said == f" With ordinary networks detail came nearer with 1 of 6 methods on {title}; {farther}"
+    farther = "2 take it farther away."
+    assert said == f" With ordinary networks 1 of 6 methods bring detail nearer on {title}; {farther}"
     none = study.drop_sel(point="taba")
     both = fine_detail.ordinary({"one": study, "two": none.assign_attrs(title="Other")})
-    assert both.endswith(f" nearer with 1 of 6 methods on {title}, with none on Other; 2 took it farther away.")
+    assert both.endswith(f" 1 of 6 methods bring detail nearer on {title}, none on Other; {farther}")
     assert fine_detail.ordinary({}) == ""
     assert fine_detail.where({"one": study}, "taba") == "nearer on all 1 data sets"
     other = study.assign_attrs(title="Other")

@@ -1,4 +1,4 @@
-"""The chart of the first page: the fine detail of every image over its target's."""
+"""The charts of the first page: which methods are better, and the fine detail of every image over its target's."""
 
 from __future__ import annotations
 
@@ -44,4 +44,29 @@ def details(table: pd.DataFrame) -> alt.FacetChart:
     names = ", ".join(table["panel"].str.replace("|", " ").unique())
     return lines.panels(layers, table, columns=beside).properties(
         spacing=14 + _NUMBER, description=f"Energy at high frequencies of every image over its own target's, on {names}"
+    )
+
+
+def sides(table: pd.DataFrame) -> alt.FacetChart:
+    """On how many data sets each method is better than the standard inversion, to the right, and worse, to the left, of
+    `findings.perception.sides`: a panel per score."""
+    table = table.assign(less=-table["worse"], row=[f"{one.method} ({one.cost:.1f})" for one in table.itertuples()])
+    most = int(max(table["better"].max(), table["worse"].max()))
+    scale = alt.Scale(domain=[-most - 0.5, most + 0.5])
+    base = alt.Chart().encode(
+        lines.rows(table, "row"),
+        tooltip=lines.tips({"method:N": "method", "cost:Q": "cost", "better:Q": "better on", "worse:Q": "worse on"}),
+    )
+    layers = []
+    for column, count, colour, place in (("better", "better", 0, 9), ("less", "worse", 1, -9)):
+        x = alt.X(f"{column}:Q", title="worse | better", scale=scale).axis(labels=False, ticks=False, grid=False)
+        some = base.transform_filter(f"datum.{count} > 0").encode(x)
+        layers += [
+            some.mark_bar(color=PALETTE[colour], height=13),
+            some.mark_text(dx=place, fontSize=12, fontWeight="bold").encode(text=f"{count}:Q"),
+        ]
+    zero = lines.rule(x=0).mark_rule(color="#777777")
+    layer = alt.layer(*layers, zero).properties(width=lines.width(3, 190), height=alt.Step(22))
+    return lines.panels(layer, table, "score").properties(
+        description="On how many data sets each method is significantly better or worse than the standard inversion"
     )

@@ -169,10 +169,10 @@ def ordinary(found: Found) -> str:
         held = {name: closer(study, name) for name in METHODS[1:] if name in study["point"]}
         told.setdefault(list(held.values()).count(True), []).append(title_of(study))
         harmful |= {name for name, near in held.items() if near is False}
-    first, *others = [(f"{count or 'none'}", f" on {enumerated(on)}") for count, on in told.items()] or [("", "")]
-    nearer = ", with ".join([f" of {len(METHODS) - 1} methods".join(first), *map("".join, others)])
-    farther = f"{len(harmful) or 'none'} took it farther away"
-    return f" With ordinary networks detail came nearer with {nearer}; {farther}." * bool(found)
+    of = f" of {len(METHODS) - 1} methods bring detail nearer"
+    parts = [f"{count or 'none'}{{}} on {enumerated(told[count])}" for count in sorted(told, reverse=True)] or [""]
+    nearer = ", ".join([parts[0].format(of), *(part.format("") for part in parts[1:])])
+    return f" With ordinary networks {nearer}; {len(harmful) or 'none'} take it farther away." * bool(found)
 
 
 def average(found: Found, method: str) -> float:

@@ -53,32 +53,34 @@ def average(found: Found, method: str) -> float:
     return float(np.mean([float(distance(study, method).mean()) for study in found.values()]))
 
 
-def counts(found: Found, seen: Found, ordinary: Found) -> pd.DataFrame:
-    """A row per method: its cost, and on how many data sets it is significantly nearer to the targets than the standard
-    inversion (in brackets: farther), in fine detail and by ST-LPIPS, and on how many it keeps more structure (less).
+def sides(found: Found, seen: Found, ordinary: Found) -> pd.DataFrame:
+    """On how many data sets a method is significantly better than the standard inversion, and on how many worse: nearer
+    to the targets in fine detail and by ST-LPIPS, and in the structure that it keeps.
 
     found, seen: of the benchmark and of the study perception, on the same data sets. ordinary: of the benchmark, with
-    the networks of `decomposition.ordinary`; fine detail has a column for each kind of network. Heads count data sets.
+    the networks of `decomposition.ordinary`; fine detail has a score for each kind of network. Columns method, cost,
+    score (with the number of data sets), better and worse, which are <NA> where a method was not run.
     """
     costs = next(iter(found.values()))["inversion_cost"].to_series()
-    titles, kinds = {"preconditioned": "Detail", "ordinary": "Detail, ordinary"}, by_network(found, ordinary).items()
-    networks = {f"{titles[kind]} ({len(some)})": some for kind, some in kinds if some}
-    rows = {}
+    titles = {"preconditioned": "Detail", "ordinary": "Detail, ordinary"}
+    kinds = {titles[kind]: some for kind, some in by_network(found, ordinary).items() if some}
+    scores = {f"{title} ({len(some)})": (fine_detail.nearer, some) for title, some in kinds.items()}
+    scores |= {f"Perceptual ({len(seen)})": (nearer, seen), f"Structure ({len(found)})": (kept, found)}
+    rows = []
     for name in (one for one in fine_detail.METHODS[1:] if one in costs):
-        more, less = kept(found, name)
-        detail = {
-            column: "{} ({})".format(*fine_detail.nearer(some, name))
-            if any(name in one["point"] for one in some.values())
-            else "-"
-            for column, some in networks.items()
-        }
-        rows[called(name)] = {
-            "Cost": f"{costs[name]:.1f}",
-            **detail,
-            f"Perceptual ({len(seen)})": "{} ({})".format(*nearer(seen, name)),
-            f"Structure ({len(found)})": f"{more} ({less})",
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
+        for score, (count, some) in scores.items():
+            run = any(name in one["point"] for one in some.values())
+            rows.append((called(name), costs[name], score, *(count(some, name) if run else (pd.NA, pd.NA))))
+    return pd.DataFrame(rows, columns=["method", "cost", "score", "better", "worse"])
+
+
+def counts(found: Found, seen: Found, ordinary: Found) -> pd.DataFrame:
+    """`sides` as a table: a row per method, its cost, and per score better (worse)."""
+    table = sides(found, seen, ordinary)
+    table["text"] = [f"{row.better} ({row.worse})" if row.better is not pd.NA else "-" for row in table.itertuples()]
+    table = table.assign(Method=table["method"], Cost=table["cost"].map("{:.1f}".format))
+    table = table.pivot_table(index=["Method", "Cost"], columns="score", values="text", aggfunc="first", sort=False)
+    return table.rename_axis(columns=None).reset_index("Cost")
 
 
 def kept(found: Found, method: str) -> tuple[int, int]:

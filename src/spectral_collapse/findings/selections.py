@@ -22,7 +22,7 @@ from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import Measured, title_of
 from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.metrics import SCORES
-from spectral_collapse.statistics import Interval, text
+from spectral_collapse.statistics import Interval
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import AUTOENCODER, TARGET
 from spectral_collapse.studies.latents import WHITE
@@ -192,32 +192,26 @@ def against(found: Networks, baseline: str) -> Cells:
     return pd.DataFrame(rows)
 
 
-def networks_answer(found: Networks, baseline: str) -> str:
-    """With which networks standard latents are not white and images lack detail, and how networks differ."""
-    data, studies = next(iter(per_data_set(found).items()))
-    missing = "high_frequency_deficit"  # S_DC falls to 0 in many channels, and then tells no networks apart
-    white = {network: value(study, "s_dc", "standard") for network, study in studies.items()}
-    lacking = {network: value(study, missing, "standard") for network, study in studies.items()}
-    energy = {network: difference(study, "standard", TARGET, "hf_excess") for network, study in studies.items()}
-    less_white = [one for one, study in studies.items() if white[one].high < value(study, "s_dc", WHITE).mean]
-    gaps = [
-        f"{network} minus {baseline} is {text(_gap(one, network, baseline, point, missing))}"
-        for name, one, network, point in _pairs(found, baseline)
-        if name == data and point == "standard"
+def networks_answer(found: Networks) -> str:
+    """On how many data sets latents and images of the standard inversion fall short with each network, and by how much
+    on the first data set."""
+    short: list[list[str]] = [[], []]
+    for network, studies in found.items():
+        lacking = [value(study, "high_frequency_deficit", "standard").low > 0 for study in studies.values()]
+        smooth = [difference(study, "standard", TARGET, "hf_excess").high < 0 for study in studies.values()]
+        for said, held in zip(short, (lacking, smooth), strict=True):
+            said.append(f"{sum(held)} of {len(held)}{' data sets' * (not said)} with {network}")
+    first = next(iter(per_data_set(found).values()))
+    levels = [
+        f"{value(study, 'high_frequency_deficit', 'standard').mean:.2f} and "
+        f"{fine_detail.energy(study, 'standard').mean:.2f} with {network}"
+        for network, study in first.items()
     ]
-
-    def listed(numbers: Mapping[str, Interval]) -> str:
-        return enumerated(f"{text(one)} with {network}" for network, one in numbers.items())
-
-    def who(networks: Sequence[str]) -> str:
-        return "every network" if len(networks) == len(studies) else ", ".join(networks) or "no network"
-
-    compared = f"On the same images, {enumerated(gaps)}." if gaps else "There is no second network to compare."
     return (
-        f"**Answer.** On {counted(next(iter(studies.values())))}, latents of the standard inversion are less white "
-        f"than white noise with {who(less_white)}: S_DC is {listed(white)}. Its images have less energy at high "
-        f"frequencies than true targets with {who(Measured(energy).below())}: log energy minus that of the targets is "
-        f"{listed(energy)}. Of white noise's power at high frequencies, the latents lack {listed(lacking)}. {compared}"
+        f"**Answer.** With the standard inversion, latents have less power at high frequencies than white noise on "
+        f"{enumerated(short[0])}. Images have less fine detail than their targets on {enumerated(short[1])}. On "
+        f"{counted(next(iter(first.values())))}, the share of power that latents lack and the share of detail that "
+        f"images keep are {'; '.join(levels)}."
     )
 
 
