@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -131,14 +130,6 @@ def test_claims_follow_the_numbers(study: xr.Dataset) -> None:
     assert both["OVG keeps more of the image than TABA: PSNR is higher"] == "mixed"
     alone = verdicts(b=worse)
     assert alone["OVG keeps more of the image than TABA: PSNR is higher"] == "fails"
-
-
-def test_a_method_that_is_smoother_is_no_method_for_texture() -> None:
-    smooth = {"hf_excess": -0.5, "psnr": 9.0, "s_hf": 0.4, "s_dc": 0.4}
-    study = made({"standard": {}, "taba": {"hf_excess": 0.5}, "bdia": smooth})
-    assert findings.smoother(study, "taba") == ""
-    times = re.search(r"BDIA does not restore texture: .* have (\d\.\d\d) \[", findings.answer({"": study}))
-    assert float(times[1]) == pytest.approx(np.exp(-0.5), abs=0.03)
 
 
 def test_the_answer_counts(study: xr.Dataset) -> None:

@@ -128,12 +128,12 @@ def test_what_the_scores_do_not_see_is_named() -> None:
         study["sliced_wasserstein"][:] = 0.1
         study["sliced_wasserstein"].loc[{"point": "bdia"}] = 0.2
     text = findings.beware({name: found for name in ("taba", "bdia", "standard")} | {"ovg": {}})
-    assert "- images of **TABA** have less high-frequency energy on 1 of 2 and have fine detail" in text
+    assert "- images of **TABA** have fine detail farther from that of the targets on 1 of 2" in text
     assert "- images of **BDIA** are farther from real targets (SWD) on 2 of 2" in text
     assert "standard**" not in text
     assert findings.beware({"standard": found}) == ""
     # on the task's own data sets alone
-    assert "high-frequency energy on 1 of 1" in findings.beware({"taba": {"one": found["one"]}})
+    assert "that of the targets on 1 of 1" in findings.beware({"taba": {"one": found["one"]}})
     assert findings.beware({"taba": {"two": found["two"]}}) == ""
 
 
@@ -144,7 +144,7 @@ def test_the_answer_names_who_leads() -> None:
     smooth = made({"standard": {}, "taba": {"psnr": 1.0, "hf_excess": -0.5}})
     answer = answered({"": smooth})
     title = smooth.attrs["title"]
-    said = f"use **TABA**, among the best on the only data set; on {title} the images are smoother than those of the"
+    said = f"use **TABA**, among the best on the only data set; on {title} the fine detail is farther from"
     assert said in answer
     drawings = made({"standard": {}, "taba": {"hf_excess": 0.3}}, structure="silhouette")
     assert "to look at" not in answered({"": drawings})

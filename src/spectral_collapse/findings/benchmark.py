@@ -257,14 +257,13 @@ def answer(found: Found) -> str:
     too_few = (
         f" With too few pictures, no corrected difference can be significant: {'; '.join(unable)}." if unable else ""
     )
-    name = next(name for name in points(study) if called(name) == first.method)
     apart = "is" if first.high < second.low else "is not"
     return (
         f"**Answer.** Number of methods, of {differences(study).sizes['point']}, that are significantly above the "
         f"standard inversion, depending on the data set: {listed} ({rule}).{too_few} On {counted(study)}, "
         f"{first.method} has the best mean rank over {len(COMPARED)} scores; it {apart} significantly better than that "
         f"of {second.method}."
-    ) + smoother(study, name)
+    )
 
 
 def _higher(study: xr.Dataset, score: str) -> int:
@@ -272,15 +271,6 @@ def _higher(study: xr.Dataset, score: str) -> int:
     pairs = differences(study).sel(score=score)
     told = pairs["adjusted"] < comparison.LEVEL if _enough(study) else pairs["difference_low"] > 0
     return int((told & (pairs["difference"] > 0)).sum())
-
-
-def smoother(study: xr.Dataset, name: str) -> str:
-    """A warning where a method's images have significantly less high-frequency energy than the standard inversion's."""
-    change = difference(study, name, "standard", "hf_excess")
-    return (
-        f" {called(name)} does not restore texture: on {title_of(study)} its images have "
-        f"{text(Interval(*np.exp(change)), 2)} times the high-frequency energy of those of the standard inversion."
-    ) * bool(change.high < 0)
 
 
 def beside_paper(found: Found) -> Cells:

@@ -23,7 +23,7 @@ import xarray as xr
 from spectral_collapse import results
 from spectral_collapse.errors import DataError, unknown
 from spectral_collapse.findings import cells, comparison, fine_detail, perception
-from spectral_collapse.findings.benchmark import called, capped, points, seeds_averaged, smoother, structure
+from spectral_collapse.findings.benchmark import called, capped, points, seeds_averaged, structure
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import is_lower
 from spectral_collapse.findings.decomposition import by_network
@@ -233,8 +233,10 @@ def answer(found: Found, seen: Found, ordinary: Found) -> str:
         )
     if studies := suited(found, MEASURING):
         names, count = _most(found, MEASURING, cheap)
-        smooth = [title_of(one) for one in studies.values() if any(smoother(one, name) for name in names)]
-        note = f"; on {enumerated(smooth)} the images are smoother than those of the standard inversion" * bool(smooth)
+        off = [
+            title_of(one) for one in studies.values() if any(fine_detail.closer(one, name) is False for name in names)
+        ]
+        note = f"; on {enumerated(off)} the fine detail is farther from that of the targets" * bool(off)
         where = f"{often(count, len(studies))} data sets" if len(studies) > 1 else "the only data set"
         lines.append(f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{note}.")
     if studies := suited(found, LOOKING):
@@ -293,11 +295,10 @@ def unseen(found: Found) -> str:
 
 
 def beware(named: Mapping[str, Found]) -> str:
-    """What the tasks' scores do not see of methods on half of their data sets: smoothness, distance to real targets."""
+    """What the tasks' scores do not see of methods on half of their data sets."""
     lines = []
     for name, found in named.items():
         counts = {
-            "have less high-frequency energy": sum(bool(smoother(one, name)) for one in found.values()),
             "are farther from real targets (SWD)": sum(_farther(one, name) for one in found.values()),
             "have fine detail farther from that of the targets": fine_detail.nearer(found, name)[1],
         }
