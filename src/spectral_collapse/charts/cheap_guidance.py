@@ -90,4 +90,4 @@ def pictures(found: Mapping[str, xr.Dataset]) -> alt.VConcatChart:
     """`gallery.gallery` of those of `PICTURED` that were run, without TABA's start."""
     plain = {name: study.sel(start="plain").rename(variant="point") for name, study in found.items()}
     first = next(iter(plain.values()))
-    return gallery(plain, [name for name in PICTURED if name in first["point"]], examples=1, changes=False)
+    return gallery(plain, [name for name in PICTURED if name in first["point"]], changes=False)

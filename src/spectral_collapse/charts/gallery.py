@@ -24,17 +24,16 @@ _SCORES = (("S_HF", "s_hf", 3), ("S_LF", "s_lf", 3), ("PSNR (dB)", "psnr", 2))
 
 @pictures.explained
 def gallery(
-    found: Mapping[str, xr.Dataset], points: Sequence[str] | None = None, examples: int = 2, changes: bool = True
+    found: Mapping[str, xr.Dataset], points: Sequence[str] | None = None, changes: bool = True
 ) -> alt.VConcatChart:
-    """Sources, true targets and what each method makes of them, with a detail and the difference from the source.
+    """Sources, true targets and what each method makes of them, with a detail and the difference from the source: of
+    each data set the example with the most typical fine detail.
 
     Args:
         found: data set -> a result with the variables image (point, shown, ...), source_image and target_image, and
             scores along point and sample, of `studies.benchmark` and `studies.pareto` for example. The menu begins with
             those that have all their pictures.
         points: labels along `point`; without it all that a result has.
-        examples: how many of the stored examples the menu has, at most, of each data set, first that of the most
-            typical fine detail.
         changes: whether the differences from the source are shown; they take as much of a page as the pictures.
 
     The detail is the window, a quarter as high and wide, in which neighbouring pixels of the true target differ most.
@@ -46,8 +45,8 @@ def gallery(
     for study in sorted(found.values(), key=lambda study: "withheld" in study.attrs):
         chosen = list(map(str, study["point"].to_numpy() if points is None else points))
         titles |= {_wrapped(point).replace("|", " "): point for point in chosen}
-        for name in _typical(study, chosen)[:examples]:
-            frames[f"{title_of(study)}, {name}"] = _grid(study, name, chosen, changes)
+        name = _typical(study, chosen)
+        frames[f"{title_of(study)}, {name}"] = _grid(study, name, chosen, changes)
     return pictures.menu(frames, f"Sources, true targets and outputs with details: {', '.join(titles)}")
 
 
@@ -94,13 +93,13 @@ def _grid(study: xr.Dataset, name: str, points: Sequence[str], changes: bool) ->
     return pictures.grid(columns, list(rows), details=details, labelled=True, under=ENERGY)
 
 
-def _typical(study: xr.Dataset, points: Sequence[str]) -> list[str]:
-    """The stored examples, first the one whose fine detail at these points is nearest to the medians of all images."""
+def _typical(study: xr.Dataset, points: Sequence[str]) -> str:
+    """The stored example whose fine detail at these points is nearest to the medians of all images."""
     loss = study["hf_excess"].sel(point=list(points))
     if "reference_hf_excess" in study:
         loss = loss - study["reference_hf_excess"].sel(reference=TARGET, drop=True)
     away = np.abs(loss - loss.median("sample")).isel(seed=0, missing_dims="ignore").sum("point").to_series()
-    return sorted(map(str, study["shown"].to_numpy()), key=lambda name: away[name])
+    return min(map(str, study["shown"].to_numpy()), key=lambda name: away[name])
 
 
 def _most_detailed(picture: np.ndarray) -> tuple[slice, slice]:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings.measured import Held, above, all_of, below, said
-from spectral_collapse.statistics import POSITIVE, SHARE, Interval, text
+from spectral_collapse.statistics import POSITIVE, SHARE, Bounds, Interval, text
 
 HALF, ENERGY = 0.5, 1.25
 """The bounds: latents collapse below half of white noise's power at high frequencies, or half of its S_DC; the loss
@@ -31,13 +31,16 @@ class Verdict:
 
     def power(self, name: str) -> Interval:
         """The latents' power at high frequencies; white noise has 1."""
-        return statistics.bootstrap_mean(self.study["hf_power"].sel(series=name), bounds=POSITIVE)
+        return self._mean("hf_power", name, POSITIVE)
 
     def s_dc(self, name: str) -> Interval:
-        return statistics.bootstrap_mean(self.study["s_dc"].sel(series=name), bounds=SHARE)
+        return self._mean("s_dc", name, SHARE)
 
     def norm(self, name: str) -> Interval:
-        return statistics.bootstrap_mean(self.study["norm"].sel(series=name), bounds=POSITIVE)
+        return self._mean("norm", name, POSITIVE)
+
+    def _mean(self, what: str, name: str, bounds: Bounds) -> Interval:
+        return statistics.bootstrap_mean(self.study[what].sel(series=name), bounds=bounds)
 
     def energy(self, name: str) -> Interval:
         """The images' energy at high frequencies over the references': geometric mean, for pairs each over its own."""

@@ -27,6 +27,7 @@ from spectral_collapse.findings.benchmark import called, capped, points, seeds_a
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import is_lower
 from spectral_collapse.findings.decomposition import by_network
+from spectral_collapse.findings.fine_detail import DETAIL
 from spectral_collapse.findings.intervals import gap
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import title_of
@@ -38,9 +39,6 @@ from spectral_collapse.studies.published import COMBINED
 
 BUDGETS = (1.0, 1.1, 1.6, 4.0)
 """What an inversion may cost, in standard inversions: `inversion_cost` of the benchmark."""
-
-DETAIL = "detail"
-"""Minus how far the fine detail of each image is from that of its true target, `fine_detail.distance`."""
 
 JOINT = "joint"
 """S_LF, capped at the true target's own, times `fine_detail.nearness` of each image. It wants both."""

@@ -13,8 +13,8 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.benchmark import called, structure
 from spectral_collapse.findings.claims import family
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import Held, below, equal, title_of
-from spectral_collapse.findings.registered import margin
+from spectral_collapse.findings.measured import Held, below, title_of
+from spectral_collapse.findings.registered import smaller
 from spectral_collapse.findings.tidy import by_data, enumerated
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.benchmark import TARGET
@@ -104,10 +104,8 @@ def detail_and_structure(found: Found) -> pd.DataFrame:
 
 
 def fits(study: xr.Dataset, method: str, other: str = "standard") -> Held:
-    """Whether a method's `misfit` is significantly smaller than another's; None where they do not differ or are equal
-    within the registered margin."""
-    found, near = statistics.interval(misfit(study, method) - misfit(study, other)), margin("hf_ratio")
-    return None if equal(found, 0, near) else below(found, 0)
+    """Whether a method's `misfit` is significantly `smaller` than another's."""
+    return smaller(statistics.interval(misfit(study, method) - misfit(study, other)), "hf_ratio")
 
 
 def follows(study: xr.Dataset, method: str = "standard") -> bool:
@@ -131,14 +129,15 @@ def gap(study: xr.Dataset, method: str, other: str = "standard", beside: xr.Data
     return statistics.interval(distance(study, method) - distance(study if beside is None else beside, other))
 
 
+DETAIL = "detail"
+"""In place of a score: fine detail over the own target's, its nearness or its energy."""
+
 _SIDES = {"nearer": True, "farther": False}
 
 
 def closer(study: xr.Dataset, method: str, other: str = "standard", beside: xr.Dataset | None = None) -> Held:
-    """Whether a method's fine detail is significantly nearer to the targets' than another's, both as of `gap`; None
-    where the interval contains 0, or lies within the registered margin, so that the two count as equal."""
-    found, near = gap(study, method, other, beside), margin("hf_ratio")
-    return None if equal(found, 0, near) else below(found, 0)
+    """Whether a method's fine detail is significantly `smaller` off the targets' than another's, both as of `gap`."""
+    return smaller(gap(study, method, other, beside), "hf_ratio")
 
 
 def nearer(found: Found, method: str) -> tuple[int, int]:

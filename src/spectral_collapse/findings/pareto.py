@@ -18,6 +18,7 @@ from spectral_collapse.errors import DataError
 from spectral_collapse.findings import fine_detail
 from spectral_collapse.findings.benchmark import called, capped, per_image, with_front
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
+from spectral_collapse.findings.fine_detail import DETAIL
 from spectral_collapse.findings.intervals import bounds_of
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import Measured, above, images, title_of
@@ -27,8 +28,6 @@ from spectral_collapse.statistics import HypervolumeGain, Interval, groups_of, t
 from spectral_collapse.store import results
 from spectral_collapse.studies.benchmark import TARGET
 
-DETAIL = "detail"
-"""`fine_detail.nearness`, of methods and of references."""
 SCORES = ("s_hf", DETAIL, "s_lf", "s_dc", "psnr")
 BASELINES = ("standard", "taba")
 OVG = ("ovg", "ovg+taba")

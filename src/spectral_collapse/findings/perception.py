@@ -14,8 +14,8 @@ from spectral_collapse.findings.benchmark import called, structure
 from spectral_collapse.findings.claims import Claim, Rule, is_higher, is_lower, judge
 from spectral_collapse.findings.decomposition import by_network
 from spectral_collapse.findings.latents import Found, counted
-from spectral_collapse.findings.measured import Held, below, equal
-from spectral_collapse.findings.registered import margin
+from spectral_collapse.findings.measured import Held
+from spectral_collapse.findings.registered import smaller
 from spectral_collapse.findings.tidy import by_data
 from spectral_collapse.statistics import POSITIVE, Interval, interval, text
 from spectral_collapse.studies.perception import SOURCE, TRAINING
@@ -36,10 +36,8 @@ def gap(study: xr.Dataset, method: str, other: str = "standard") -> Interval:
 
 
 def closer(study: xr.Dataset, method: str, other: str = "standard") -> Held:
-    """Whether a method is significantly nearer to the targets than another; None where it is not, or where both are
-    equal within the registered margin."""
-    found = gap(study, method, other)
-    return None if equal(found, 0, margin("st_lpips")) else below(found, 0)
+    """Whether a method is significantly nearer to the targets than another (`registered.smaller`)."""
+    return smaller(gap(study, method, other), "st_lpips")
 
 
 def nearer(found: Found, method: str) -> tuple[int, int]:

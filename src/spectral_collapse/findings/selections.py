@@ -17,6 +17,7 @@ from spectral_collapse.findings import cells, comparison, fine_detail, paper_tab
 from spectral_collapse.findings.benchmark import called, difference, points, scores_at, title, value
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, Test, is_higher, is_lower, is_restored, judge
+from spectral_collapse.findings.fine_detail import DETAIL
 from spectral_collapse.findings.intervals import bounds_of, means, stored
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import Measured, title_of
@@ -32,9 +33,6 @@ Networks = Mapping[str, Found]
 
 SHOWN = ("psnr", "s_hf", "s_lf", "s_dc", "high_frequency_deficit")
 """Scores that figures of networks and factors have."""
-
-DETAIL = "detail"
-"""In place of a score: high-frequency energy over the own target's (`fine_detail.energy`)."""
 
 
 def joined(found: Mapping[str, xr.Dataset]) -> xr.Dataset:
