@@ -132,7 +132,7 @@ def test_the_answer_says_how_the_others_fared(nearer: list[str], told: str, monk
     made = [appendix_c.Prediction("High a; low b (power)", "47", "1", "1", "1", one) for one in nearer]
     monkeypatch.setattr(appendix_c, "predictions", lambda *_: made)
     answer = appendix_c.answer(xr.Dataset(attrs={"title": "Made up", "data_source": "real"}), xr.Dataset())
-    assert answer.startswith("**Answer.** On Made up, ")
+    assert answer.startswith("**Answer.** On Made up alone, ")
     assert told in answer
 
 

@@ -84,7 +84,7 @@ def test_pages_have_their_numbers(study: xr.Dataset) -> None:
     assert findings.of_network(study).count("- ") == 2  # no image has plain places
     entry = findings.split(study).sel(part="entry", measure="s_dc")
     worth = [float(entry.sel(denoiser=name).mean()) for name in ("network", "covariance")]
-    assert f"entry noise accounts for {worth[0]:.3f} [" in findings.of_network(study)
+    assert f": {worth[0]:.2f} for lack of noise at the start" in findings.of_network(study)
     assert float(findings.untrained(study).mean()) == pytest.approx(worth[0] - worth[1])
     assert findings.first_steps(study).count("- ") == 2
     falling = xr.DataArray([100.0, 10.0, 1.0], {"band": list(BANDS)}, "band")
@@ -103,8 +103,8 @@ def test_two_networks_stand_side_by_side_and_the_better_one_is_said_to_take_less
     assert table["data"].tolist() == [f"{title}: {name}" for name in ("ordinary", "preconditioned") for _ in range(3)]
     taken = float(findings.lacking(study).sel(part="own error").mean())
     said = findings.objective(before, after)
-    assert f"errors of the ordinary network remove {taken:.2f} of" in said
-    assert f"remove {taken - 0.2:.3f} [" in said
+    assert f"errors of the ordinary network cost latents {taken:.2f} of" in said
+    assert f"network cost {taken - 0.2:.2f}, which is less" in said
     assert said.endswith(", which is less.")
     assert findings.objective(before, before).endswith(", which is not significantly more or less.")
     assert findings.objective({}, after) == ""
@@ -146,8 +146,8 @@ def test_errors_of_the_first_steps_in_words(study: xr.Dataset) -> None:
         study["corrected"].loc[at] = ideal - left_over
         study["corrected"].loc[{**at, "replaced": 0}] = ideal - 0.4
         said = findings.early_errors(study)
-        assert "S_DC lacks 0.400 [" in said
-        assert f"it lacks {left_over:.3f} [{left_over:.3f}, {left_over:.3f}]" in said
+        assert "S_DC is 0.40 below that of white noise" in said
+        assert f"it is {left_over:.2f} below." in said
 
 
 def test_bars_add_up_to_what_latents_lack(study: xr.Dataset) -> None:
@@ -163,8 +163,8 @@ def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(st
     cause = findings.largest(study)
     share = f"({float(lacks.sel(part=cause) / lacks.sel(part='total')):.0%})"
     said = findings.accounts({"one": study}, {})
-    what = f"{findings.CAUSES[cause]} accounts for most of the high-frequency power that latents lack"
-    assert said == f"With ordinary networks {what} on {study.attrs['title']} {share}."
+    what = f"{findings.CAUSES[cause]} causes most of what latents lack at high frequencies"
+    assert said == f"With ordinary networks, {what} on {study.attrs['title']} {share}."
     other = study.copy(deep=True).assign_attrs(title="Other")
     noisy = {"entry": "noise", "denoiser": "network", "measure": "high_power"}
     own = cause == "own error"

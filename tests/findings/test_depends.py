@@ -10,8 +10,8 @@ def test_what_a_cure_does_is_counted_by_network_and_concluded_only_of_the_same_d
     mended, worsened = detailed(standard=4.0, taba=4.0, ovg=1.0), detailed(standard=2.0, taba=2.0, ovg=9.0)
     networks = {"with a": {"one": mended, "two": mended}, "with b": {"one": worsened}}
     assert depends.helped(networks, "ovg") == (
-        "Of 2 data sets, OVG brings fine detail nearer to the targets with a on 2, and farther on 0; with b on 0, and "
-        "farther on 1."
+        "OVG brings fine detail nearer to the targets on 2 of 2 data sets with a and on none with b (farther away on "
+        "1)."
     )
     assert depends.counts(networks).to_dict("index") == {
         "TABA": {"with a": "0 (0)", "with b": "0 (0)"},

@@ -24,8 +24,8 @@ def measured(table: pd.DataFrame) -> pd.DataFrame:
 def test_the_closed_form_approaches_its_limit_with_more_steps() -> None:
     values = measured(findings.closed_form(num_steps=(50, 200, 800)))
     errors = (values - values.loc[findings.LIMIT]).abs().max(axis=1)
-    assert errors["50 steps, measured"] > 2 * errors["200 steps, measured"] > 0
-    assert errors["200 steps, measured"] > errors["800 steps, measured"]
+    assert errors["50 steps, exact"] > 2 * errors["200 steps, exact"] > 0
+    assert errors["200 steps, exact"] > errors["800 steps, exact"]
     # Where the data has next to no power the latent is the image scaled by the slope of the ODE's solution at the entry
     # level, which Euler's method meets to first order in S: 2 % at S = s_0^2 / 50.
     table = findings.closed_form()
@@ -33,7 +33,7 @@ def test_the_closed_form_approaches_its_limit_with_more_steps() -> None:
     faint = measured(table[table["variance"] < table["entry"] / 50])
     assert faint.shape[1] >= 3
     for steps in (50, 500):
-        np.testing.assert_allclose(faint.loc[f"{steps} steps, measured"], faint.loc[findings.LIMIT], rtol=0.03)
+        np.testing.assert_allclose(faint.loc[f"{steps} steps, exact"], faint.loc[findings.LIMIT], rtol=0.03)
 
 
 def test_spectra_and_variances_are_those_of_every_method_and_process(study: xr.Dataset) -> None:

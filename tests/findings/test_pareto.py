@@ -113,10 +113,10 @@ def test_the_area_in_fine_detail_takes_too_much_energy_like_too_little(study: xr
     assert findings.hypervolume_gain(study, findings.DETAIL).baselines == pytest.approx(0.42)
 
 
-def test_the_answer_names_the_data_sets_where_the_area_is_larger(study: xr.Dataset) -> None:
+def test_the_answer_counts_the_data_sets_where_the_area_is_larger(study: xr.Dataset) -> None:
     study["reference_s_lf"] += 10
     found = {"one": study, "two": study.assign_attrs(title="Other")}
-    assert findings.answer(found)["where"] == "on Rendered Made up and Rendered Other, of 2 data sets"
+    assert findings.answer(found)["where"] == "on 2 of 2 data sets"
     table = findings.settings(found).set_index("Point", append=True)["Energy"]
     for title in ("Rendered Made up", "Rendered Other"):
         for point, energy in {"standard": "0.50 [", "TABA": "0.60 [", "OVG": "0.90 ["}.items():

@@ -12,8 +12,8 @@ FOUND = {"one": solvers(), "two": solvers("Edges to shoes")}
 def test_each_change_is_measured_against_the_standard_inversion_on_the_same_images() -> None:
     table = findings.gains({"one": solvers()}).set_index("row")["mean"]
     expected = {
-        "second order, up alone": -0.5,
-        "second order, down alone": -1,
+        "second order, in the inversion": -0.5,
+        "second order, in sampling": -1,
         "second order, both ways": -1.5,
         "four times the steps, both ways": 0,
         "noise floor": -0.25,

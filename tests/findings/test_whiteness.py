@@ -26,16 +26,17 @@ def test_the_table_counts_data_sets_and_the_sentence_names_what_is_restored_on_m
     assert table.loc["TABA"].tolist() == ["0 of 3", "0 of 3", "2 of 3", "1 of 3"]
     assert table.loc["OVG"].tolist() == ["3 of 3", "0 of 3", "0 of 3", "0 of 3"]
     assert whiteness.restored(FOUND, FOUND, FOUND) == (
-        "On most data sets OVG restores the mean norm; TABA restores the roughness of neighbours (S_DC). No method "
-        "restores the law of norms on any data set. No method restores the number of dimensions on most data sets."
+        "On most data sets OVG restores the mean norm; TABA restores the roughness of neighbours (S_DC). None of "
+        "these methods restores the law of norms on any data set. None of these methods restores the number of "
+        "dimensions on most data sets."
     )
     fewer = {name: one.sel(series=["white noise", "standard", "taba"]) for name, one in FOUND.items()}
     assert "OVG" not in whiteness.table(FOUND, fewer, FOUND).index
     alone = {name: one.sel(series=["white noise", "standard"]) for name, one in FOUND.items()}
     said = whiteness.restored(alone, FOUND, FOUND)
     assert said.startswith(
-        "No method restores the mean norm, the law of norms, the roughness of neighbours (S_DC) or the number of "
-        "dimensions on any data set."
+        "None of these methods restores the mean norm, the law of norms, the roughness of neighbours (S_DC) or the "
+        "number of dimensions on any data set."
     )
 
 

@@ -14,7 +14,7 @@ def amount_and_fit(table: pd.DataFrame) -> alt.FacetChart:
     """Amount (x) against fit (y) of each method, a panel per data set; dashed: the right amount, and by how
     much images with all the same amount of detail would be off."""
     x = lines.log_axis(lines.x_axis("mean", "amount of detail, times the targets'"), table, (0.1, 0.3, 1, 3, 10))
-    y = lines.y_axis("left", "factor by which detail is off at the right amount", zero=False)
+    y = lines.y_axis("left", "off at the right amount", zero=False)
     titles = {"left:Q": "Off by, at the right amount", "same:Q": "Off by, with the same amount in all"}
     same = alt.Chart().mark_rule(**lines.DASHED).encode(alt.Y("mean(same):Q"))
     return _methods(table, x, y, "Amount", titles, [lines.rule(x=1), same], columns=5)

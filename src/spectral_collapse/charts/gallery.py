@@ -58,7 +58,7 @@ def along_etas(study: xr.Dataset) -> alt.VConcatChart:
     study: a result of `studies.pareto`, whose grid has every combination of its step sizes; (0, 0), which is the
     standard inversion, stands where both step sizes have 0. The picture is the most typical example.
     """
-    [name, *_] = _typical(study, study["point"].to_numpy())
+    name = _typical(study, study["point"].to_numpy())
     one, ovg = study.sel(shown=name), study["point"].to_numpy()[study["method"] == "ovg"]
     points = {(one["eta_hf"].sel(point=point).item(), one["eta_lf"].sel(point=point).item()): point for point in ovg}
     if all(0.0 in part for part in zip(*points, strict=True)):

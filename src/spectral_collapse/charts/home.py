@@ -50,7 +50,7 @@ def details(table: pd.DataFrame) -> alt.FacetChart:
 def sides(table: pd.DataFrame) -> alt.FacetChart:
     """On how many data sets each method is better than the standard inversion, to the right, and worse, to the left, of
     `findings.perception.sides`: a panel per score."""
-    table = table.assign(less=-table["worse"], row=[f"{one.method} ({one.cost:.1f})" for one in table.itertuples()])
+    table = table.assign(less=-table["worse"], row=[f"{one.method}, cost {one.cost:.1f}" for one in table.itertuples()])
     most = int(max(table["better"].max(), table["worse"].max()))
     scale = alt.Scale(domain=[-most - 0.5, most + 0.5])
     base = alt.Chart().encode(

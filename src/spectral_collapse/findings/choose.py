@@ -25,7 +25,7 @@ from spectral_collapse.errors import DataError, unknown
 from spectral_collapse.findings import cells, comparison, fine_detail, perception
 from spectral_collapse.findings.benchmark import called, capped, points, seeds_averaged, structure
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import is_lower
+from spectral_collapse.findings.claims import is_higher, is_lower
 from spectral_collapse.findings.decomposition import by_network
 from spectral_collapse.findings.fine_detail import DETAIL
 from spectral_collapse.findings.intervals import gap
@@ -321,13 +321,13 @@ def worth(found: Found) -> str:
     for task, study in pairs:
         cheap, costly, gain = _ends(study, task)
         others += cheap.method != costly.method
-        if gain.low > 0:
-            better.append(f"{task}, {title_of(study)}: {called(costly.method)} {text(gain, 3)}")
+        if is_higher(TASKS[task].score).holds(gain) is True:
+            better.append(f"{called(costly.method)} for {task} on {title_of(study)}")
     pays = "Mostly" if 2 * len(better) > len(pairs) else "Seldom" if better else "Not shown"
     return (
         f"**Does it pay to spend more?** {pays}. With a budget of {BUDGETS[-1]:g} instead of {BUDGETS[0]:g} standard "
-        f"inversions, another method is best in {others} of {len(pairs)} cases, and it is significantly better in "
-        f"{len(better)}{' (' * bool(better)}{'; '.join(better)}{')' * bool(better)}."
+        f"inversions, another method is best in {others} of {len(pairs)} cases. It is significantly better in "
+        f"{len(better)}{': ' * bool(better)}{enumerated(better) if better else ''}."
     )
 
 

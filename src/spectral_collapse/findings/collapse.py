@@ -171,7 +171,8 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     paper, figure, log = "Spectral Collapse", "fig-image-spectra", "log HF energy"
     rows = [
         Rule("Inverted noise maps have less high-frequency energy than white noise", f"{paper}, abstract and Fig. 1",
-             "power at high frequencies over that of white noise", power, is_below(1), "fig-latent-spectra"),
+             "power at high frequencies, mean over rings, over that of white noise", power, is_below(1),
+             "fig-latent-spectra"),
         Rule("OVG makes the values of latents independent (S_DC)", f"{paper}, Tables 8 to 11",
              "S_DC of OVG minus that of white noise", independence, is_restored("s_dc")),
         Rule("The standard inversion gives oversmoothed images (log energy)", f"{paper}, abstract and Fig. 2",

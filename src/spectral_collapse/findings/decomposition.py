@@ -143,11 +143,11 @@ def _by_cause(found: Found) -> dict[str, dict[str, str]]:
     return shares
 
 
-def accounts(found: Found, others: Found, ordinary: str = "ordinary") -> str:
+def accounts(found: Found, others: Found) -> str:
     """Which cause accounts for the largest part of the power that latents lack, on which data sets, with either kind of
-    network, as sentences. found, others: as of `by_network`. ordinary: how ordinary networks are called."""
+    network, as sentences. found, others: as of `by_network`."""
     said: list[str] = []
-    verb = "accounts for most of the high-frequency power that latents lack"
+    verb = "causes most of what latents lack at high frequencies"
     for kind, some in by_network(found, others).items():
         parts = []
         for cause, one in _by_cause(some).items():
@@ -155,7 +155,7 @@ def accounts(found: Found, others: Found, ordinary: str = "ordinary") -> str:
             parts.append(f"{cause} {verb} on {where} ({enumerated(one.values())})")
             verb = "does"
         if parts:
-            said.append(f"With {ordinary if kind == 'ordinary' else kind} networks {enumerated(parts)}.")
+            said.append(f"With {kind} networks, {enumerated(parts)}.")
     return " ".join(said)
 
 
@@ -210,8 +210,9 @@ def objective(before: Found, after: Found) -> str:
         first, second = (lacking(one).sel(part="own error") for one in (study, after[name]))
         less = above(interval(first - second), 0)
         told.append(
-            f"On {title_of(after[name])}, errors of the ordinary network remove {float(first.mean()):.2f} of white "
-            f"noise's power. Those of the preconditioned network remove {_text(second)}, which is {words[less]}."
+            f"On {title_of(after[name])}, errors of the ordinary network cost latents {float(first.mean()):.2f} of "
+            f"white noise's power. Those of the preconditioned network cost {float(second.mean()):.2f}, which is "
+            f"{words[less]}."
         )
     return " ".join(told)
 
@@ -310,9 +311,9 @@ def of_network(study: xr.Dataset) -> str:
     found, ideal = split(study).sel(denoiser="network"), study["ideal"].sel(resolution="coarse").mean("sample")
     titles = {"high_power": "High frequencies.", "s_dc": "Neighbouring values (S_DC).", "plain": "Plain areas."}
     template = (
-        "- **{title}** Latents of the standard inversion lack {part[total]} of the ideal {ideal:.3f}. Of this, the "
-        "missing entry noise accounts for {part[entry]}, coarse steps for {part[discretisation]}, and errors of the "
-        "network for {part[own error]}."
+        "- **{title}** Latents of the standard inversion lack {part[total]:.2f} of the ideal {ideal:.2f}: "
+        "{part[entry]:.2f} for lack of noise at the start, {part[discretisation]:.2f} by coarse steps, "
+        "{part[own error]:.2f} by errors of the network."
     )
     measured = [name for name in titles if found.sel(measure=name, part="total").notnull().sum() > 1]
     return "\n".join(
@@ -354,9 +355,9 @@ def early_errors(study: xr.Dataset) -> str:
     count = next((number for number in tried if number >= 2), tried[-1])
     all_errors, later = (interval(lacks.sel(replaced=number)) for number in (0, count))
     return (
-        f"If the noise of the first level is added, S_DC lacks {text(all_errors)}. If the network's predictions in the "
-        f"first {count} of {study['num_steps'].to_numpy()[0]} steps are also replaced by the true noise, it lacks "
-        f"{text(later)}."
+        f"With the noise missing at the start added, S_DC is {all_errors.mean:.2f} below that of white noise. With the "
+        f"true noise also in place of the network's in the first {count} of {study['num_steps'].to_numpy()[0]} steps, "
+        f"it is {round(later.mean, 2) + 0:.2f} below."
     )
 
 

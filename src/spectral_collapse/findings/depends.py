@@ -10,6 +10,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings import fine_detail, selections
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.statistics import text
 
 CURES = {"taba": "TABA", "ovg": "OVG"}
@@ -19,8 +20,12 @@ def helped(found: Mapping[str, Found], method: str) -> str:
     """On how many data sets a cure brings fine detail significantly nearer to the targets' than the standard inversion
     with each network, as a sentence. found: what the sentence says of a network -> its results."""
     counts = {who: fine_detail.nearer(studies, method) for who, studies in found.items()}
-    where = "; ".join(f"{who} on {near}, and farther on {far}" for who, (near, far) in counts.items())
-    return f"Of {_sets(found)} data sets, {CURES[method]} brings fine detail nearer to the targets {where}."
+    of = f" of {_sets(found)} data sets"
+    where = [
+        f"on {near or 'none'}{of * (not number)} {who}{f' (farther away on {far})' * bool(far)}"
+        for number, (who, (near, far)) in enumerate(counts.items())
+    ]
+    return f"{CURES[method]} brings fine detail nearer to the targets {enumerated(where)}."
 
 
 def counts(found: Mapping[str, Found]) -> pd.DataFrame:

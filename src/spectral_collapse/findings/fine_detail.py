@@ -171,7 +171,9 @@ def ordinary(found: Found) -> str:
     of = f" of {len(METHODS) - 1} methods bring detail nearer"
     parts = [f"{count or 'none'}{{}} on {enumerated(told[count])}" for count in sorted(told, reverse=True)] or [""]
     nearer = ", ".join([parts[0].format(of), *(part.format("") for part in parts[1:])])
-    return f" With ordinary networks {nearer}; {len(harmful) or 'none'} take it farther away." * bool(found)
+    return f" With ordinary networks {nearer}; {len(harmful) or 'none'} take it farther away on one at least." * bool(
+        found
+    )
 
 
 def average(found: Found, method: str) -> float:

@@ -15,7 +15,7 @@ from spectral_collapse import datasets
 from spectral_collapse.findings.benchmark import difference, per_image
 from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_above, is_below, judge
 from spectral_collapse.findings.latents import counted
-from spectral_collapse.findings.measured import Measured
+from spectral_collapse.findings.measured import Measured, above
 from spectral_collapse.findings.selections import Networks, per_data_set
 from spectral_collapse.networks.checkpoints import ordinary
 from spectral_collapse.processes import Process
@@ -55,7 +55,7 @@ def answer(found: Networks) -> dict[str, Any]:
 
     return {
         "collapse": where(_FROM_WHITE), "lack": where(_LACK), "data": counted(study),
-        "taba": taba, "taba_gains": taba.low > 0, "ovg": ovg, "ovg_gains": ovg.low > 0,
+        "taba": taba, "taba_gains": above(taba, 0), "ovg": ovg, "ovg_gains": above(ovg, 0),
     }  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def closed_form(num_steps: Sequence[int] = (50, 500)) -> pd.DataFrame:
     Columns series, variance, mean, entry as in `terminal_variance`, of the variance-preserving process.
     """
     (data, powers), process, standard = ladder(-6.0), PROCESSES[PRESERVING], inversion.create("standard")
-    gains = {f"{steps} steps, measured": data.mean(data.gain(standard, process, steps)).numpy() for steps in num_steps}
+    gains = {f"{steps} steps, exact": data.mean(data.gain(standard, process, steps)).numpy() for steps in num_steps}
     found = {LIMIT: powers / (powers + entry(process))} | {name: gain**2 * powers for name, gain in gains.items()}
     tables = [pd.DataFrame({"series": name, "variance": powers, "mean": values}) for name, values in found.items()]
     return concat(tables).assign(entry=entry(process))

@@ -192,7 +192,7 @@ def claims(found: Found) -> list[Claim]:
              is_above(MARGIN), "fig-gaussianity-norms", 2),
         Rule("OVG restores Gaussianity (squared norms)", f"{spectral}, Sec. 1", what,
              functools.partial(ks_distance, name="ovg"), is_below(MARGIN), "fig-gaussianity-ks", 2),
-        Rule("A latent of low variance lacks energy at high frequencies (energy over white noise's)",
+        Rule("A latent of low variance lacks energy at high frequencies (all coefficients, over white noise's)",
              f"{spectral}, Sec. 4", "energy at high frequencies",
              lambda one: _energy(one, "standard", "high"), is_below(1),
              "fig-gaussianity-energy", 2),

@@ -14,6 +14,7 @@ from spectral_collapse.findings import choose, collapse, decomposition, fine_det
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.studies.published import CHOSEN
 
 
@@ -78,20 +79,20 @@ def answer(
         "first": title_of(first),
         "energy": collapse.energy(first),
         "beside": f"; {beside}" if beside else "",
-        "accounts": decomposition.accounts(decomposed, ordinary, "[ordinary](notebooks/why.ipynb)"),
+        "theirs": enumerated(f"{fine_detail.energy(one, 'standard').mean:.2f}" for one in ordinary_images.values()),
+        "accounts": decomposition.accounts(decomposed, ordinary),
         "either": fine_detail.ordinary(decomposition.by_network(found, ordinary_images)["ordinary"]),
         "best": called(best := choose.best(found, seen)),
         **{name: fine_detail.average(found, name) for name in ("standard", "ovg")},
         "more": fine_detail.more(found, "standard", best),
         "price": float(study["inversion_cost"].sel(point="ovg")),
-        "lost": perception.kept(found, "ovg")[1],
+        "lost": perception.kept({name: found[name] for name in chosen}, "ovg")[1],
         "still": perception.kept(chosen, f"ovg{CHOSEN}")[1],
         "chosen": len(chosen),
         "latent": f"{'our ' * latent.startswith('nullspace')}{called(latent)}",
         "told": networks.counted_apart(list(judged.values())),
         "again": _again(again),
         "images": " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]]))),
-        "total": len(found),
     }
 
 
@@ -100,8 +101,8 @@ def _again(studies: Sequence[xr.Dataset]) -> str:
         return ""
     first, second = (fine_detail.energy(one, "standard").mean for one in studies)
     return (
-        f"Trained again, the ordinary network of {title_of(studies[0])} gave {second:.2f} times the detail, not "
-        f"{first:.2f} ({studies[0].sizes['sample']} images). "
+        f"A second training of the ordinary network of {title_of(studies[0])} gave {second:.2f} times the targets' "
+        f"detail, not {first:.2f} ({studies[0].sizes['sample']} images). "
     )
 
 

@@ -22,7 +22,7 @@ from spectral_collapse.findings.fine_detail import DETAIL
 from spectral_collapse.findings.intervals import bounds_of
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import Measured, above, images, title_of
-from spectral_collapse.findings.tidy import enumerated, tell
+from spectral_collapse.findings.tidy import tell
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import HypervolumeGain, Interval, groups_of, text
 from spectral_collapse.store import results
@@ -172,7 +172,7 @@ def answer(found: Found) -> dict[str, str]:
 
     def where(texture: str) -> str:
         wider = [title_of(study) for study in found.values() if hypervolume_gain(study, texture).gain.low > 0]
-        return f"{f'on {enumerated(wider)}, of' if wider else 'on none of'} {len(found)} data sets"
+        return f"on {len(wider) or 'none'} of {len(found)} data sets"
 
     counts = ([int(study["method"].isin(kinds).sum()) for kinds in (OVG, BASELINES)] for study in found.values())
     points = dict.fromkeys(f"{ovg + 1} against {baselines}" for ovg, baselines in counts)

@@ -211,7 +211,6 @@ def answer(found: Found) -> dict[str, Any]:
     return {
         "early": EARLY,
         "wide": _over(found, early_ratio, name="spread").span(2),
-        "back": _over(found, early_ratio, name="spread", walk="sampling").span(2),
         "beyond": _over(found, beyond_sampling).span(2),
         "replaced": _published_share(found),
         "gain": _over(found, way, measure="s_dc").span(2),

@@ -146,7 +146,7 @@ def norms_verdict(study: xr.Dataset) -> str:
         count, distance, _ = tested(name, latents)
         lines.append(
             f"- **{name}**: $\\|x\\|^2 / d$ is {mean_text(values)}, with a standard deviation of "
-            f"{float(values.std(ddof=1)):.3f}; with {count} latents $S_G$ = {1 - distance:.3f}.\n"
+            f"{float(values.std(ddof=1)):.3f}; of {count} of them $S_G$ = {1 - distance:.3f}.\n"
         )
     (few, _, first), (many, distance, last) = tested(LOUD, latents), tested(LOUD)
     return (
@@ -166,9 +166,11 @@ def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
         elif intact and last["low"] > first["high"]:
             fooled.append(f"{SCORES[name].symbol} under {corruption}")
     absent = [SCORES[name].symbol for name in missing(study) if name in study[f"{kind}_score"].to_numpy()]
-    unknown = f"\n- **Not measured**, since `{VARIABLE}` has no weights for them: {', '.join(absent)}." * bool(absent)
+    unknown = f"\n- **Not measured**, since their weights are not included (`{VARIABLE}`): {', '.join(absent)}." * bool(
+        absent
+    )
     return (
-        f"- **Blind** (the mean changes by less than {BLIND:.0%} of the score's range in this study): "
+        f"- **Does not see** (the mean changes by less than {BLIND:.0%} of the score's range in this study): "
         f"{'; '.join(blind) or 'none'}.\n"
         f"- **Rated above the undistorted sample** at the strongest grade, with intervals that do not overlap: "
         f"{'; '.join(fooled) or 'none'}.{unknown}"

@@ -30,11 +30,11 @@ ENTRY, SOLVER, BOTH = "entry", "solver", "entry and solver"
 STANDARD = "the standard inversion"
 CHANGES = {
     STANDARD: (SOLVER, NOTHING, EULER, EULER),
-    "second order, up alone": (SOLVER, NOTHING, SECOND, EULER),
-    "second order, down alone": (SOLVER, NOTHING, EULER, SECOND),
+    "second order, in the inversion": (SOLVER, NOTHING, SECOND, EULER),
+    "second order, in sampling": (SOLVER, NOTHING, EULER, SECOND),
     "second order, both ways": (SOLVER, NOTHING, SECOND, SECOND),
-    "four times the steps, up alone": (SOLVER, NOTHING, FINE, EULER),
-    "four times the steps, down alone": (SOLVER, NOTHING, EULER, FINE),
+    "four times the steps, in the inversion": (SOLVER, NOTHING, FINE, EULER),
+    "four times the steps, in sampling": (SOLVER, NOTHING, EULER, FINE),
     "four times the steps, both ways": (SOLVER, NOTHING, FINE, FINE),
     "even in log SNR, both ways": (SOLVER, NOTHING, LOG_SNR, LOG_SNR),
     "noise floor": (ENTRY, FLOOR, EULER, EULER),
@@ -185,8 +185,8 @@ def claims(found: Found) -> list[Claim]:
     nearer, standard_steps = "fine detail nearer to that of the target", "than TABA with standard steps"
     solved = [
         (f"A solver of second order both ways brings {nearer}", "second order, both ways", STANDARD),
-        (f"A solver of second order on the way up alone brings {nearer}", "second order, up alone", STANDARD),
-        (f"A solver of second order on the way down alone brings {nearer}", "second order, down alone", STANDARD),
+        (f"A solver of second order on the way up alone brings {nearer}", "second order, in the inversion", STANDARD),
+        (f"A solver of second order on the way down alone brings {nearer}", "second order, in sampling", STANDARD),
         (f"Four times the steps both ways bring {nearer}", "four times the steps, both ways", STANDARD),
         (f"Without any noise, a solver of second order comes nearer {standard_steps}", "second order, both ways",
          "TABA"),

@@ -65,8 +65,8 @@ def restored(norms: Found, places: Found, dimensions: Found) -> str:
     often = {column for columns in most.values() for column in columns}
     rarely = [said for column, said in _SAID.items() if highest[column] and column not in often]
     sentences = [f"On most data sets {'; '.join(told)}."] * bool(told)
-    sentences += [f"No method restores {enumerated(nowhere, 'or')} on any data set."] * bool(nowhere)
-    sentences += [f"No method restores {enumerated(rarely, 'or')} on most data sets."] * bool(rarely)
+    sentences += [f"None of these methods restores {enumerated(nowhere, 'or')} on any data set."] * bool(nowhere)
+    sentences += [f"None of these methods restores {enumerated(rarely, 'or')} on most data sets."] * bool(rarely)
     return " ".join(sentences)
 
 
