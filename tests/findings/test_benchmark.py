@@ -61,7 +61,7 @@ def test_a_method_by_another_name_counts_once(study: xr.Dataset) -> None:
     again = study.isel(point=[0, 1, 2, 0]).assign_coords(point=["standard", "taba", "ovg", "negative_prompt"])
     assert findings.differences(again)["point"].to_numpy().tolist() == ["TABA", "OVG"]
     assert findings.ranks({"": again})["method"].tolist() == ["standard", "TABA", "OVG"]
-    assert "Number of methods, of 2, that" in findings.answer({"": again})
+    assert "Of 2 methods, so many are" in findings.answer({"": again})
 
 
 def test_structure_beyond_the_target_is_copying_and_cut_from_front_and_ranks(study: xr.Dataset) -> None:
@@ -135,7 +135,7 @@ def test_claims_follow_the_numbers(study: xr.Dataset) -> None:
 def test_the_answer_counts(study: xr.Dataset) -> None:
     text, counted = (
         findings.answer({"": study}),
-        "of 3, that are significantly above the standard inversion, depending on the data set: 2 in S_HF,",
+        "Of 3 methods, so many are significantly above the standard inversion, depending on the data set: 2 in S_HF,",
     )
     assert counted in text
     assert "OVG has the best mean rank over 5 scores" in text

@@ -252,11 +252,14 @@ def crossed(
 
 
 def log_scale(table: pd.DataFrame) -> alt.Scale:
-    """A logarithmic scale from the smallest number above 0 in the columns mean, low and high to the largest. What is 0,
-    but for rounding, lies on its edge; no row is left out."""
+    """A logarithmic scale from the smallest number above 0 in the columns mean, low and high to the largest, with a
+    little room on both sides. What is 0, but for rounding, lies on its edge; no row is left out."""
     values = table[["mean", "low", "high"]].to_numpy(float)
     values = values[np.isfinite(values) & (values > ROUNDING * np.nanmax(values, initial=0.0))]
-    return alt.Scale(type="log", nice=False, clamp=True, domain=[float(values.min()), float(values.max())])
+    room = (values.max() / values.min()) ** 0.02
+    return alt.Scale(
+        type="log", nice=False, clamp=True, domain=[float(values.min() / room), float(values.max() * room)]
+    )
 
 
 def log_axis(axis: alt.X | alt.Y, table: pd.DataFrame, ticks: Iterable[float] = ()) -> alt.X | alt.Y:

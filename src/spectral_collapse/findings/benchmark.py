@@ -252,17 +252,19 @@ def answer(found: Found) -> str:
         f"{' to '.join(map(str, dict.fromkeys([each[0], each[-1]])))} in {title(score, False)}"
         for score, each in counts.items()
     )
-    rule = "after correction for the number of methods" if able else "by their own 95 % intervals, uncorrected"
+    rule = "corrected for the number of methods" if able else "by their own 95 % intervals, uncorrected"
     unable = [title_of(one) for one in found.values() if not _enough(one)]
     too_few = (
         f" With too few pictures, no corrected difference can be significant: {'; '.join(unable)}." if unable else ""
     )
     apart = "is" if first.high < second.low else "is not"
     return (
-        f"**Answer.** Number of methods, of {differences(study).sizes['point']}, that are significantly above the "
-        f"standard inversion, depending on the data set: {listed} ({rule}).{too_few} On {counted(study)}, "
+        f"**Answer.** It depends on the score. Of {differences(study).sizes['point']} methods, so many are "
+        f"significantly above the standard inversion, depending on the data set: {listed} ({rule}).{too_few} On "
+        f"{counted(study)}, "
         f"{first.method} has the best mean rank over {len(COMPARED)} scores; it {apart} significantly better than that "
-        f"of {second.method}."
+        f"of {second.method}. This rank does not count fine detail over the own target's, by which [we advise]"
+        f"(choose.ipynb)."
     )
 
 

@@ -333,8 +333,7 @@ def recipes(one: xr.Dataset) -> dict[str, str]:
         "Architecture": f"{one['network'].item()}, {one['space'].item()}",
         "Weights": f"{one['parameters'].item() / 1e6:.2f} M",
         "Training images, per label": f"{_whole(one['train_images'])} {one['train_source'].item()}".rstrip(),
-        "Steps": _whole(one["steps"]) + (f" after {start}" if start else ""),
-        "Seconds": _whole(one["train_seconds"]),
+        "Steps": _whole(one["steps"]) + (" more" if start else ""),
         "Tested on": title_of(one),
     }
 
