@@ -163,14 +163,17 @@ def test_every_study_has_an_option_for_each_parameter(name: str, capsys: pytest.
 
 
 def test_a_study_gets_what_was_typed_and_says_where_the_result_is(
-    capsys: pytest.CaptureFixture[str], run: Mock
+    capsys: pytest.CaptureFixture[str], run: Mock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     command = ["study", "own_method", "--dataset", "photos_x16", "--profile", "smoke", "--num-steps", "7"]
     command += ["--guidance", "1.5", "--methods", "standard", "bdia", "--root", "1"]
     assert cli.main([*command, "--workers", "2", "--no-progress"]) == 0
     given = {"dataset": "photos_x16", "profile": "smoke", "num_steps": 7, "guidance": 1.5, "root": "1"}
     run.assert_called_once_with(STUDIES["own_method"], "processes:2", False, methods=["standard", "bdia"], **given)
-    assert "collapse-photos_x16-smoke-" in capsys.readouterr().out
+    assert "stored as" not in capsys.readouterr().out  # nothing was stored, as with a network without a hash
+    monkeypatch.setattr("spectral_collapse.results.where", lambda *_: [tmp_path])
+    assert cli.main(command) == 0
+    assert f"stored as {tmp_path}" in capsys.readouterr().out
     assert cli.main(["study", "collapse", "--scheduler", "tcp://somewhere:8786"]) == 0
     run.assert_called_with(STUDIES["collapse"], "tcp://somewhere:8786", True)
 

@@ -24,6 +24,37 @@ from tests.gaussian import two_means
 from tests.pipelines_tiny import tiny_pipeline
 
 SIZE = 16
+MINE = """
+import torch
+from spectral_collapse.denoisers import NetworkDenoiser
+from spectral_collapse.networks import Model
+from spectral_collapse.processes import VariancePreserving
+
+class ByY(torch.nn.Module):
+    def forward(self, x, time, y=None):
+        return x
+
+class ByClass(torch.nn.Module):
+    def forward(self, x, time, class_labels=None):
+        return x
+
+class Fails(ByClass):
+    def forward(self, x, time, class_labels=None):
+        raise ValueError("no such layer")
+
+def broken():
+    return 3
+
+def by_y():
+    return NetworkDenoiser(ByY(), VariancePreserving())
+
+def by_class():
+    return NetworkDenoiser(ByClass(), VariancePreserving())
+
+def fails():
+    return Model(NetworkDenoiser(Fails(), VariancePreserving()), None, {"image_size": 16}, "")
+"""
+"""A module of a user's."""
 
 
 @pytest.fixture
@@ -156,13 +187,13 @@ def test_models_of_diffusers_in_folders(images: Path, tmp_path: Path, monkeypatc
     tiny_pipeline().save_pretrained(tmp_path / "words")
     words = ("--source-prompt", "sketch", "--target-prompt", "photo", "--guidance", "2")
     assert pixels(str(tmp_path / "words"), *words).shape == (64, 64, 3)
-    (tmp_path / "mine.py").write_text(
+    (tmp_path / "custom.py").write_text(
         "from diffusers import DDPMPipeline\n"
         f"def net():\n    return DDPMPipeline.from_pretrained({a!r}, use_safetensors=True)\n"
         "def broken():\n    return 3\n"
     )
     monkeypatch.chdir(tmp_path)
-    assert (pixels("--model", "mine:net") == pixels(a)).all()
+    assert (pixels("--model", "custom:net") == pixels(a)).all()
     monkeypatch.setattr("spectral_collapse.networks.own.DiffusionPipeline.download", lambda name, **options: a)
     assert (pixels("owner/name") == pixels(a)).all()
 
@@ -209,7 +240,7 @@ def test_what_is_wrong_is_said_in_one_sentence(
     pickled = unet(tmp_path / "pickled")
     (pickled / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     other = unet(tmp_path / "other", beta_end=0.03)
-    (tmp_path / "mine.py").write_text("def broken():\n    return 3\n")
+    (tmp_path / "theirs.py").write_text(MINE)
     monkeypatch.chdir(tmp_path)
     translate_folder(model, images, out, num_steps=3)
     before = contents(out)
@@ -234,8 +265,12 @@ def test_what_is_wrong_is_said_in_one_sentence(
         (lambda: open_model(plain / "scheduler"), "holds no model_index.json and no config.json"),
         (lambda: open_model(source_model=plain, target_model=other), "different noise processes"),
         (lambda: open_model(source_model=plain), "source_model and target_model together"),
-        (lambda: open_model("mine:broken"), "returned 3; it must return"),
-        (lambda: open_model("mine:nothing"), "failed: AttributeError"),
+        (lambda: open_model("theirs:broken"), "returned 3; it must return"),
+        (lambda: open_model("theirs:nothing"), "failed: AttributeError"),
+        (lambda: open_model("theirs.py:broken"), "names a file; name its module: theirs:broken"),
+        (lambda: open_model("theirs:by_class", source=0, target=1), "whose domains it has fixed"),
+        (lambda: open_model("theirs:by_y"), "takes its labels as 'y'"),
+        (lambda: open_model(labelled, source=1, target=1), "both class 1; a translation needs two classes"),
         (lambda: open_model(plain, dtype="int8"), "unknown dtype 'int8'"),
         (lambda: open_model("nobody/nothing"), "the Hugging Face Hub did not give a pipeline of this name"),
     ]
@@ -247,11 +282,15 @@ def test_what_is_wrong_is_said_in_one_sentence(
     capsys.readouterr()
     for arguments, said in (
         (["plain", "images", "--output", "p", "--set", "x"], "--set takes KEY=VALUE"),
-        (["plain", "images", "--output", "p", "--model", "mine:broken"], "MODEL and --model were given"),
+        (["plain", "images", "--output", "p", "--model", "theirs:broken"], "MODEL and --model were given"),
         (["images", "--output", "p"], "give one model"),
         (["plain/scheduler", "images", "--output", "p"], "holds no model_index.json and no config.json; name the"),
         (["broken/fine.png", "images", "--output", "p"], "'broken/fine.png' is a file, and no folder; name the folder"),
         (["plain", "images", "--output", "p", "--batch", "0"], "--batch: it must be a whole number of at least 1, and"),
+        (
+            ["--model", "theirs:fails", "images", "--output", "p", "--no-progress"],
+            "the network failed: ValueError: no such layer",
+        ),
         (["plain", "images", "--output", "p", "--steps", "x"], "--steps: it must be a whole number of at least 1, and"),
     ):
         assert cli.main(["translate", *arguments]) == 2
@@ -260,6 +299,19 @@ def test_what_is_wrong_is_said_in_one_sentence(
         assert err.count("\n") == 1
     found = translate_folder(model, broken, tmp_path / "left", num_steps=2)
     assert (found.translated, list(found.problems)) == (1, ["bad.png"])
+
+
+def test_outputs_of_images_that_are_damaged_or_gone_do_not_stay_unsaid(
+    model: Model, images: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    translate_folder(model, images, out, num_steps=2)
+    (images / "z.ppm").write_bytes(b"no image")
+    (images / "grey.bmp").unlink()
+    with pytest.warns(UserWarning, match=r"1 images that .* are no longer there, such as grey\.bmp"):
+        found = translate_folder(model, images, out, num_steps=2)
+    assert list(found.problems) == ["z.ppm"]
+    assert not [name for name in contents(out) if name.startswith("z")]
 
 
 def test_a_full_disk_and_numbers_that_overflow_lose_nothing(

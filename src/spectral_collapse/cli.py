@@ -56,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What imports something while it is interrupted may say so by an error of its own.
         if interrupts or isinstance(error, KeyboardInterrupt):
             return _say("interrupted; what was finished is kept", INTERRUPTED)
+        import traceback
+
         from spectral_collapse.errors import SpectralCollapseError, first_line, out_of_memory, shown
 
         if isinstance(error, SpectralCollapseError):
@@ -68,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if out_of_memory(error):
             said = f"the memory does not suffice ({first_line(error)})"
             return _say(f"{said}; fewer images at a time, or smaller ones, need less", 2)
+        if any(frame.f_code.co_name == "_call_impl" for frame, _ in traceback.walk_tb(error.__traceback__)):
+            return _say(f"the network failed: {type(error).__name__}: {first_line(error)}", 2)
         raise
 
 
@@ -142,7 +146,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         def error(self, message: str) -> NoReturn:
             raise InvalidParameterError(f"{message}; '{self.prog} --help' says what there is")
 
-    parser = Parser("spectral-collapse", description=spectral_collapse.__doc__)
+    parser = Parser("spectral-collapse", description=spectral_collapse.__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=spectral_collapse.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -364,9 +368,10 @@ def _translate(options: argparse.Namespace) -> None:
     from spectral_collapse import inversion
     from spectral_collapse.translation import translate_folder
 
+    model = _model(options) if options.function else None  # its module may hold the method, too
     method = inversion.create(options.method, **_settings(options.set))
     found = translate_folder(
-        _model(options),
+        model or _model(options),
         options.images,
         options.output,
         method,
@@ -546,7 +551,9 @@ def _study(options: argparse.Namespace) -> None:
     given = {name: value for name, value in vars(options).items() if name in study.parameters.model_fields}
     result = study.run(*_where(options), **from_text(study.parameters, given))
     identified = result.attrs["study"], json.loads(result.attrs["parameters"])
-    print(f"stored as {next(iter(results.where(*identified)), results.path(*identified))}")
+    file = next(iter(results.where(*identified)), results.path(*identified))
+    if file.exists():
+        print(f"stored as {file}")
 
 
 def _results_list(options: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -366,6 +367,7 @@ def translate_folder(
                     raise
                 problems[name] = str(error)
                 manifest.add(row | {"problem": str(error)})
+                (output / names[name]).unlink(missing_ok=True)  # of the image as it was
                 tqdm.write(f"left out: {error}", file=sys.stderr)
                 bar.update()
                 continue
@@ -377,6 +379,10 @@ def translate_folder(
                 finish()
         finish()
     folders.warn_of_labels(seen, "images")
+    if gone := sorted(manifest.rows.keys() - found.keys()):
+        warnings.warn(
+            f"{len(gone)} images that {output} has translations of are no longer there, such as {gone[0]}", stacklevel=2
+        )
     if not made and not kept:
         raise DataError(f"none of {len(found)} images can be read; of the first: {next(iter(problems.values()))}")
     return FolderTranslation(len(made), kept, sum(one != "as it is" for one in made), problems)

@@ -198,7 +198,8 @@ def _process(pipe: DiffusionPipeline) -> VariancePreserving:
         reason = "its alphas_cumprod is not that of its betas, as with snr_shift_scale"
     raise InvalidParameterError(
         f"the noise process of {kind} is not supported, for {reason}; "
-        f"supported are the beta schedules {' and '.join(get_args(BetaSchedule))}"
+        f"supported are the beta schedules {' and '.join(get_args(BetaSchedule))}; for flow matching, write a function "
+        "that returns NetworkDenoiser(network, FlowMatching(), 'flow') (--model package.module:function)"
     )
 
 

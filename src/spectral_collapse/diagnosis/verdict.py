@@ -122,7 +122,7 @@ class Verdict:
             return [latents, "Whether it reaches the images was not measured.", self._third()]
         much = above(energy, ENERGY)
         reaches = {
-            True: "It reaches the images",
+            True: "It reaches the images" if self.collapses else "The images lack detail",
             False: "It does not reach the images",
             None: "These images leave open whether it reaches them",
         }
@@ -136,11 +136,14 @@ class Verdict:
     def _third(self) -> str:
         name = self.recommended
         if not name:
-            return "None of the methods that were tried mends it; with more steps, or with all methods, one may."
+            return (
+                "None of the methods that were tried brings the right amount of detail; with more steps, or with all "
+                "methods, one may."
+            )
         if name == self.first:
             return f"Nothing has to be mended; the {name} inversion takes {self.cost(name)}."
         off = self.distance(name)
-        mends = "mends it" if off <= math.log(ENERGY) else "comes nearest, and does not mend all of it"
+        mends = "mends it on average" if off <= math.log(ENERGY) else "comes nearest, and does not mend all of it"
         pairs = f" (image by image off by a factor of {math.exp(off):.2g})" if self.study.attrs["paired"] else ""
         return (
             f"{name} {mends}: power {text(self.power(name), 2)}, energy {text(self.energy(name), 2)}{pairs}, for "

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import inspect
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -38,6 +40,9 @@ from spectral_collapse.processes import Level
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_LABELS = ("y", "label", "labels", "c", "cls", "classes", "class_label")
+"""What networks of others call the argument that is class_labels here."""
+
 _FUNCTION = "a function that is named as package.module:function"
 Domain = str | int | None
 """Words for a text-conditional model, a class for another one, or neither."""
@@ -181,7 +186,8 @@ def check_guidance(model: Model, guidance: float, null_label: int = NULL) -> Non
     if guidance != 1 and isinstance(model.denoiser, NetworkDenoiser | ByDomain) and (known or 0) <= null_label:
         raise InvalidParameterError(
             f"guidance {guidance:g} needs a null label, and this model has "
-            f"{'no labels' if known is None else f'{known} labels and none for null'}; leave guidance at 1"
+            f"{'no known number of labels' if known is None else f'{known} labels and none for null'}; leave guidance "
+            "at 1"
         )
 
 
@@ -241,6 +247,8 @@ def _identified(model: Model) -> Model:
 def _from_function(name: str, source: Domain, target: Domain) -> Model:
     """What a function of the user's returns. The folder where the command runs is looked in first."""
     module, _, function = name.partition(":")
+    if module.endswith(".py"):
+        raise InvalidParameterError(f"{name!r} names a file; name its module: {module.removesuffix('.py')}:{function}")
     here = os.getcwd()
     sys.path.insert(0, here)
     try:
@@ -255,6 +263,11 @@ def _from_function(name: str, source: Domain, target: Domain) -> Model:
         sys.path.remove(here)
     if isinstance(found, DiffusionPipeline):
         return _from_pipeline(found, source, target)
+    if isinstance(found, NetworkDenoiser | Model) and (source, target) != (None, None):
+        raise InvalidParameterError(
+            f"{name!r}, {_FUNCTION}, returns a {type(found).__name__}, whose domains it has fixed; leave out prompts "
+            "and classes, and give classes=[source, target] to its NetworkDenoiser"
+        )
     if isinstance(found, NetworkDenoiser):
         return _of_denoiser(found)
     if isinstance(found, Model):
@@ -363,12 +376,16 @@ def _from_unet(
                 f"this UNet2DModel has {known or 'no'} classes, and two of them are needed; {source} and {target} were "
                 "given"
             )
+        if source == target:
+            raise InvalidParameterError(f"source and target are both class {source}; a translation needs two classes")
         null = [max(source, target) + 1] if max(source, target) + 1 < known else []
         classes = [source, target, *null]
     elif known and known not in (2, 3):
         raise InvalidParameterError(
             f"this UNet2DModel has {known} classes; say which are source and target (--source-class, --target-class)"
         )
+    elif not known:
+        warnings.warn("this model has no classes, so images are reconstructed and not translated", stacklevel=2)
     autoencoder = None if autoencoder is None else autoencoder.float().eval()
     return _of_denoiser(NetworkDenoiser(network.eval(), process, prediction, classes=classes), autoencoder)
 
@@ -376,6 +393,12 @@ def _from_unet(
 def _of_denoiser(denoiser: NetworkDenoiser, autoencoder: AutoencoderKL | VQModel | None = None) -> Model:
     """A denoiser of images, or of an autoencoder's latents, as a model."""
     network = denoiser.network
+    takes = list(inspect.signature(network.forward).parameters)[2:3]
+    if takes and takes[0] in _LABELS:
+        raise InvalidParameterError(
+            f"this {type(network).__name__} takes its labels as {takes[0]!r}, and would not get them; call the "
+            "argument class_labels"
+        )
     if not hasattr(network, "config"):
         raise InvalidParameterError(
             f"a {type(network).__name__} does not say the size of its images; return a networks.Model whose card has "
