@@ -91,6 +91,10 @@ def test_what_of_two_numbers_tells_the_collapse_is_said(collapsed: Verdict) -> N
         power.loc[{"series": "standard"}], found.loc[{"series": "standard"}] = high, s_dc
         verdict = Verdict(collapsed.study.assign(hf_power=power, s_dc=found))
         assert verdict.sentences()[0].startswith(f"The latents collapse, by their {alone} alone: ")
+    power.loc[{"series": "standard"}], found.loc[{"series": "standard"}] = 12.0, 0.9
+    latents, images, _ = Verdict(collapsed.study.assign(hf_power=power, s_dc=found)).sentences()
+    assert latents.startswith("The latents do not collapse, but have too much power: ")
+    assert images.startswith("The images lack detail: ")
 
 
 def test_where_nothing_mends_it_the_page_says_what_else_to_try(model: Model) -> None:

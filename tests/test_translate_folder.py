@@ -235,6 +235,7 @@ def test_what_is_wrong_is_said_in_one_sentence(
     first = Image.open(stack)
     first.save(stack, save_all=True, append_images=[first] * 4)
     plain, labelled = unet(tmp_path / "plain"), unet(tmp_path / "labelled", 2)
+    grey = unet(tmp_path / "grey", channels=1)
     zero = unet(tmp_path / "zero", prediction_type="v_prediction", rescale_betas_zero_snr=True)
     tiny_pipeline().save_pretrained(tmp_path / "words")
     pickled = unet(tmp_path / "pickled")
@@ -264,6 +265,7 @@ def test_what_is_wrong_is_said_in_one_sentence(
         (lambda: open_model(plain, source="a", target="b"), "reads no prompts"),
         (lambda: open_model(plain / "scheduler"), "holds no model_index.json and no config.json"),
         (lambda: open_model(source_model=plain, target_model=other), "different noise processes"),
+        (lambda: open_model(source_model=plain, target_model=grey), "take 3 and 1 channels; give two alike"),
         (lambda: open_model(source_model=plain), "source_model and target_model together"),
         (lambda: open_model("theirs:broken"), "returned 3; it must return"),
         (lambda: open_model("theirs:nothing"), "failed: AttributeError"),

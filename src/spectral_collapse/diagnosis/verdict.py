@@ -112,6 +112,7 @@ class Verdict:
         low = {"power": below(self.power(name), HALF), "S_DC": below(self.s_dc(name), HALF * white)}
         alone = [what for what, held in low.items() if held]
         why = f", by their {alone[0]} alone" if len(alone) == 1 else ""
+        why += ", but have too much power" * bool(self.collapses is False and above(self.power(name), 1 / HALF))
         latents = (
             f"{says[self.collapses]}{why}: those of the {name} inversion have {text(self.power(name), 2)} times the "
             f"power of white noise at high frequencies (a collapse is below {HALF:g}), and S_DC "

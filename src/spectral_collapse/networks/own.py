@@ -89,7 +89,7 @@ class TwoModels(Model):
 def two_models(source: Model, target: Model) -> TwoModels:
     """Two models as one: images are inverted with the first, latents sampled with the second.
 
-    Raises InvalidParameterError if their processes or their image sizes differ.
+    Raises InvalidParameterError if their processes, their image sizes or their channels differ.
     """
     if source.denoiser.process != target.denoiser.process:
         raise InvalidParameterError(
@@ -100,6 +100,12 @@ def two_models(source: Model, target: Model) -> TwoModels:
     if sizes[0] != sizes[1]:
         raise InvalidParameterError(
             f"the two models are for images of {sizes[0]} and {sizes[1]} pixels; give two alike"
+        )
+    networks = [getattr(model.denoiser, "network", None) for model in (source, target)]
+    channels = [getattr(network, "config", {}).get("in_channels") for network in networks]
+    if channels[0] != channels[1]:
+        raise InvalidParameterError(
+            f"the networks of the two models take {channels[0]} and {channels[1]} channels; give two alike"
         )
     digest = f"{source.hash}-{target.hash}" if source.hash and target.hash else ""
     card = {**source.card, "source_model": source.card, "target_model": target.card}
