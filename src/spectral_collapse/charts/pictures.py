@@ -94,7 +94,7 @@ def explained(draw: Callable[..., Any]) -> Callable[..., Any]:
         if not titles:
             return chart
         said = " ".join(dict.fromkeys(attr(one, "withheld") for one in found if "withheld" in one.attrs))
-        named = f"{', '.join(titles)}: {said}" if len(found) > 1 else said
+        named = f"{', '.join(titles)}: {said}"
         told = f"{chart.description}. {named}" if isinstance(chart.description, str) else named
         frames = [one for param in chart.to_dict().get("params", []) for one in param.get("bind", {}).get("labels", [])]
         grey = [number for number, frame in enumerate(frames) if frame.startswith(tuple(titles))]
