@@ -379,9 +379,11 @@ def translate_folder(
                 finish()
         finish()
     folders.warn_of_labels(seen, "images")
-    if gone := sorted(manifest.rows.keys() - found.keys()):
+    absent = sorted(manifest.rows.keys() - found.keys())
+    if gone := [name for name in absent if (output / manifest.rows[name]["output"]).is_file()]:
         warnings.warn(
-            f"{len(gone)} images that {output} has translations of are no longer there, such as {gone[0]}", stacklevel=2
+            f"{output} has translations of images that are no longer there ({len(gone)}), such as {gone[0]}",
+            stacklevel=2,
         )
     if not made and not kept:
         raise DataError(f"none of {len(found)} images can be read; of the first: {next(iter(problems.values()))}")

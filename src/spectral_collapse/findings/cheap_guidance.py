@@ -182,8 +182,7 @@ def answer(found: Found) -> str:
     return (
         f"**Answer.** {word}. In structure and texture together{note}, a cheap variant, chosen for each data set on "
         f"validation images, is {nowhere}significantly worse than exact OVG{somewhere}. It takes at most "
-        f"{slowest:.1f} times as long as the standard inversion, exact OVG at least {fastest:.1f} times. Cheap "
-        "variance gradients come near to the exact ones; the free structure gradient does not."
+        f"{slowest:.1f} times as long as the standard inversion, exact OVG at least {fastest:.1f} times."
     ) + f" On {often(slow, len(found))} data sets no variant is fast enough." * bool(slow)
 
 
