@@ -33,8 +33,8 @@ from spectral_collapse import memory
 from spectral_collapse.checks import check_count, check_name, check_number, described
 from spectral_collapse.errors import DataError, InvalidParameterError
 
-RESAMPLES = 2000
-"""With 2000, the true rank of either end of a 95 % interval has a standard error of 0.35 %."""
+RESAMPLES = 10000
+"""With 10000, the true rank of either end of a 95 % interval has a standard error of 0.16 %."""
 
 COVERAGE = 0.95
 
@@ -371,9 +371,10 @@ def hypervolume_gain(
         return float(hypervolume(values.mean(1), reference)), hypervolume(np.moveaxis(means, -1, 0), reference)
 
     (candidate_area, candidate_draws), (baseline_area, baseline_draws) = area(candidates), area(baselines)
-    draws = candidate_draws - baseline_draws
+    draws = np.round(candidate_draws - baseline_draws, 12)  # a point that both sides share can decide both areas
     draws = np.where(endless or np.isnan(counts).any(), np.nan, draws)
-    return HypervolumeGain(resampled(candidate_area - baseline_area, draws, groups), candidate_area, baseline_area)
+    gain = round(candidate_area - baseline_area, 12)
+    return HypervolumeGain(resampled(gain, draws, groups), candidate_area, baseline_area)
 
 
 def _points(points: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ LATENTS = ["white norm", "ideal denoiser", "white noise", "16 latents, 8 picture
 COMPARED = ["TABA", "OVG", "standard", "deterministic", "12 latents, 12 pictures", *BOTH]
 MEASURES = ["High frequencies", "Neighbouring values, S_DC"]
 NORMALITY = ["norms", "distances", "pvalues", "energies", "band_distances", "rejections", "divergences", "moments"]
-SAMPLING = ["one white noise", "step of the sampling"]
+SAMPLING = ["reference: one white noise", "step of the sampling"]
 PLACES, DENOISERS = list(entry_noise.PLACES.values()), list(decomposition.DENOISERS.values())
 
 

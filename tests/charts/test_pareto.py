@@ -26,7 +26,7 @@ def test_the_front_shows_every_point_with_its_intervals(study: xr.Dataset) -> No
     svg = drawn(charts.front(study))
     for kind, (name, *_) in charts.KINDS.items():
         assert (f">{name}</text>" in svg) == (kind != "autoencoder")  # this network works on pixels
-    assert "structure kept, S_LF (dimensionless) →" in svg
+    assert "structure kept, S_LF, capped at the own target's →" in svg
     assert "texture restored, S_HF (dimensionless) →" in svg
     rows = len(findings.summary(study))
     assert svg.count('aria-roledescription="point"') == rows

@@ -100,7 +100,9 @@ def test_two_networks_stand_side_by_side_and_the_better_one_is_said_to_take_less
     table = findings.with_either(before, after, findings.causes)
     assert list(table.index.get_level_values("Network")) == ["ordinary", "preconditioned"]
     table = findings.stacks_with_either(before, after)
-    assert table["data"].tolist() == [f"{title}: {name}" for name in ("ordinary", "preconditioned") for _ in range(3)]
+    assert table["data"].tolist() == [
+        f"{title}: {name}, 5 images" for name in ("ordinary", "preconditioned") for _ in range(3)
+    ]
     taken = float(findings.lacking(study).sel(part="own error").mean())
     said = findings.objective(before, after)
     assert f"errors of the ordinary network cost latents {taken:.2f} of" in said
@@ -163,14 +165,14 @@ def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(st
     cause = findings.largest(study)
     share = f"({float(lacks.sel(part=cause) / lacks.sel(part='total')):.0%})"
     said = findings.accounts({"one": study}, {})
-    what = f"{findings.CAUSES[cause]} causes most of what latents lack at high frequencies"
+    what = f"the largest cause of what latents lack at high frequencies is {findings.CAUSES[cause]}"
     assert said == f"With ordinary networks, {what} on {study.attrs['title']} {share}."
     other = study.copy(deep=True).assign_attrs(title="Other")
     noisy = {"entry": "noise", "denoiser": "network", "measure": "high_power"}
     own = cause == "own error"
     other["value"].loc[noisy] = other["ideal"].sel(measure="high_power") if own else 0.0
     second = findings.accounts({"one": study, "other": other}, {})
-    assert f" and {findings.CAUSES[findings.largest(other)]} does on Other (" in second
+    assert f" and {findings.CAUSES[findings.largest(other)]} on Other (" in second
     assert findings.largest(other) != cause
 
 

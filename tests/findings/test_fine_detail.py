@@ -27,6 +27,12 @@ def test_averages_of_a_family_share_their_images_and_those_of_others_do_not(monk
         assert np.log(more) == pytest.approx((0.1, 0.1 - 0.2 * scale, 0.1 + 0.4 * scale))
 
 
+def test_families_count_alike_however_many_data_sets_they_have() -> None:
+    off = {"BBBC021 x8": 2.0, "BBBC021 x16": 2.0, "BBBC021 x32": 2.0, "Edges2Shoes": 8.0}
+    found = {title: detailed(standard=factor).assign_attrs(title=title) for title, factor in off.items()}
+    assert fine_detail.average(found, "standard") == pytest.approx(4)  # not 2.8, the mean over data sets
+
+
 def test_each_run_of_a_method_that_draws_noise_counts() -> None:
     """One run with twice the target's energy and one with half of it are off by a factor of 2, not right on average."""
     study = detailed(other=xr.DataArray([2.0, 0.5], dims="seed"))

@@ -59,7 +59,7 @@ def test_a_right_norm_with_a_wrong_spectrum_is_found_in_the_bands(study: xr.Data
     assert "high 0." in named
     assert "TABA" not in named
     # shuffling spreads the power over all frequencies, and leaves the mean of a latent alone
-    assert re.search(r"shuffled \(([^)]*)\)", named).group(1).startswith("mean 1.")
+    assert re.search(r"shuffled \(([^)]*)\)", named).group(1).startswith("mean colour 1.")
     assert "heavy tails" not in named
     table = findings.band_distances(found).set_index(["series", "band"])
     assert table.loc[("OVG", "high"), "mean"] > 0.9

@@ -241,7 +241,7 @@ def test_pictures_of_networks_say_which_and_other_images_are_refused(found: find
 
 def test_a_network_that_is_missing_leaves_the_rest(found: findings.Networks) -> None:
     alone = {"latent": found["epsilon"], "pixel": {}}
-    assert findings.networks_answer(alone).count("1 of 1 data sets with latent") == 2
+    assert findings.networks_answer(alone).count("1 of 1 data sets with networks on latents") == 2
     assert findings.against(alone, "latent").empty
     assert len(findings.table(alone)) == 2
     rule = ("words", "pixel", "standard", "s_dc", -1)
@@ -267,8 +267,9 @@ def test_the_answer_counts_data_sets_on_which_latents_and_images_fall_short(foun
         answer = findings.networks_answer({name: {"bbbc021_x8": one} for name, one in lower.items()})
         for network in studies:
             first = " data sets" * (network == "epsilon")
-            assert answer.count(f"{short} of 1{first} with {network}") == 2
-            assert f"{-change / 10:.2f} and {np.exp(change):.2f} with {network}" in answer
+            named = {"epsilon": "noise prediction", "x0": "prediction of the clean image"}[network]
+            assert answer.count(f"{short} of 1{first} with {named}") == 2
+            assert f"{-change / 10:.2f} and {np.exp(change):.2f} with {named}" in answer
 
 
 def test_the_papers_tables_stand_beside_with_their_contradictions() -> None:

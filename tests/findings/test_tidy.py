@@ -24,6 +24,12 @@ def test_numbers_of_a_sentence_have_their_names_and_places() -> None:
         tidy.tell("{nothing}", study)
 
 
+def test_data_sets_of_which_the_same_is_told_share_an_item() -> None:
+    found = {name: xr.Dataset(attrs={"title": name, "data_source": "real"}) for name in ("one", "two", "three")}
+    told = tidy.items(found, lambda one: ": yes." if one.attrs["title"] != "two" else ": no.")
+    assert told == "- **one** and **three**: yes.\n- **two**: no."
+
+
 def test_a_sentence_chooses_among_alternatives_and_enumerates_lists() -> None:
     held = "{one:holds|fails|is open}, {one:holds|does not hold}"
     told = [tidy.tell(held, one=one) for one in (True, False, None)]

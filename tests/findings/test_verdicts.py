@@ -111,7 +111,7 @@ def test_what_is_said_of_claims_follows_their_verdicts() -> None:
     made = {"one": [Claim("a ...", "", "", "holds"), Claim("b", "", "", "one family only", of=3, fails=2)]}
     assert verdicts.sentence(made, said) == "**Answer.** A does. B does not (on 2 of 3 data sets)."
     mixed = {"one": [Claim("a", "", "", "not measured"), Claim("b", "", "", "mixed", holds=1, fails=2, of=4)]}
-    assert "B does at times (yes on 1, no on 2 data sets)." in verdicts.sentence(mixed, said)
+    assert "B does at times (yes on 1 of 4, no on 2)." in verdicts.sentence(mixed, said)
 
 
 @pytest.mark.parametrize(("page", "asked"), [("verdicts", "sentence"), ("depends", "told")])
@@ -145,7 +145,7 @@ def test_the_claims_of_abstracts_are_listed_and_the_table_links_each_to_its_figu
         '<a href="cheap_guidance.html#fig-cheap-cost">cheap guidance</a>',
         "a &lt; b",
         "1 &amp; 2",
-        f"{COLLAPSE}: 2 holds</th>",
+        f"{COLLAPSE}: holds 2</th>",
     ):
         assert markup in page
     assert page.count("<tbody>") == page.count('scope="rowgroup"') == 3

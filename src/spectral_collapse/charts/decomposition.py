@@ -34,7 +34,7 @@ def stacked(table: pd.DataFrame) -> alt.LayerChart:
     table = table.assign(order=table["cause"].map(order.index))
     base = alt.Chart(table).encode(
         alt.X("mean:Q", title="power that latents lack (white noise has 1)", stack="zero"),
-        alt.Y("data:N", title=None, sort=None).axis(labelLimit=220),
+        alt.Y("data:N", title=None, sort=None).axis(labelLimit=270),
         order="order:O",
         tooltip=tips({"data:N": "data", "cause:N": "cause", "share:N": "share of what is lacking"})
         + lines.interval_tooltip("power"),
@@ -45,7 +45,7 @@ def stacked(table: pd.DataFrame) -> alt.LayerChart:
     number = base.mark_text(fontSize=12, color="#222222").encode(
         alt.X("mean:Q", stack="zero", bandPosition=0.5), text="share:N"
     )
-    return alt.layer(base.mark_bar(height=26).encode(color=color), number).properties(width=480, height=alt.Step(38))
+    return alt.layer(base.mark_bar(height=26).encode(color=color), number).properties(width=450, height=alt.Step(38))
 
 
 @described

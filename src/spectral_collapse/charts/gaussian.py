@@ -48,7 +48,7 @@ def spectra(table: pd.DataFrame) -> alt.LayerChart:
     return alt.layer(
         rules.mark_rule(strokeDash=[4, 4], color=_GREY),
         rules.mark_text(align="left", dx=4, dy=-7, color=_GREY).encode(x=alt.value(0), text="text:N"),
-        radial(table, series, "power (log scale)"),
+        radial(table, series, "power (log scale)", scale=lines.log_scale(pd.concat([table, entries]))),
     )
 
 

@@ -34,7 +34,7 @@ def details(table: pd.DataFrame) -> alt.FacetChart:
         .encode(x=alt.datum(1)),
         chart.mark_circle(size=26, color=PALETTE[0], opacity=0.55).encode(x, y, tooltip=image),
         chart.mark_rule(color=PALETTE[1], strokeWidth=3).encode(alt.X("low:Q", scale=scale), alt.X2("high:Q"), y),
-        chart.mark_point(shape="diamond", size=90, color=PALETTE[1], filled=True).encode(
+        chart.mark_point(shape="diamond", size=45, color=PALETTE[1], filled=True).encode(
             alt.X("mean:Q", scale=scale), y, tooltip=lines.interval_tooltip("geometric mean")
         ),
         chart.mark_text(align="left", dx=5, fontSize=11).encode(

@@ -10,7 +10,7 @@ from spectral_collapse.charts import lines
 from spectral_collapse.charts.benchmark import NAMES_WIDTH, labelled, names
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings import pareto as findings
-from spectral_collapse.findings.benchmark import called, title
+from spectral_collapse.findings.benchmark import called, capped, title
 from spectral_collapse.statistics import Interval, text
 
 KINDS = {
@@ -33,13 +33,14 @@ _WIDTH, _HEIGHT = 745, 420
 
 @lines.described
 def front(study: xr.Dataset, texture: str = "s_hf") -> alt.LayerChart:
-    """Structure S_LF (x) against texture (y), a key of `TITLES`: every point with its intervals, and two fronts.
+    """Structure S_LF (x), capped at that of the own target, against texture (y), a key of `TITLES`: every point with
+    its intervals, and two fronts.
 
     A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals. OVG's
     points are joined along eta_HF where they share eta_LF. A menu singles out a kind of points, drag and scroll
     to move and zoom, hover for all numbers. The study is a result of `studies.pareto`.
     """
-    table = findings.summary(study, texture)
+    table = findings.summary(capped(study), texture)
     table["style"] = table["method"].where(table["method"].isin(list(KINDS)), "other")
     table["kind"] = table["style"].map(lambda style: KINDS[style][0])
     for score, digits in _DIGITS.items():
@@ -51,7 +52,7 @@ def front(study: xr.Dataset, texture: str = "s_hf") -> alt.LayerChart:
     picked = alt.selection_point(fields=["kind"], bind=menu)
     left, right, place = table["s_lf_low"].min(), table["s_lf_high"].max(), _WIDTH - NAMES_WIDTH
     room = alt.Scale(domain=[left, left + (right - left) * _WIDTH / place], nice=False)
-    x = alt.X("s_lf:Q", title="structure kept, S_LF (dimensionless) →", scale=room)
+    x = alt.X("s_lf:Q", title="structure kept, S_LF, capped at the own target's →", scale=room)
     x = x.axis(labelExpr="datum.value > 1 ? '' : datum.label")
     scale = alt.Scale(zero=False, nice=False, padding=12)
     y = alt.Y(f"{texture}:Q", title=TITLES[texture], scale=scale)

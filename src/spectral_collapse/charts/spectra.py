@@ -49,7 +49,7 @@ FREQUENCY = x_axis("frequency", CYCLES, log=True, format="~g")
 @described
 def image_spectra(table: pd.DataFrame) -> alt.LayerChart:
     """Power against frequency of sources, true targets and outputs, of `findings.collapse.image_spectra`."""
-    return radial(table, IMAGES, "power (log scale)")
+    return radial(table, IMAGES, "power over that of true targets (log scale)")
 
 
 @described

@@ -10,10 +10,10 @@ from spectral_collapse.charts.lines import tips
 
 COLORS = {
     "holds": "#005b91",
-    "holds, one family": "#7fb5d8",
+    "holds on one family": "#7fb5d8",
     "mixed": "#cfc7b8",
     "open": "#e6e6e6",
-    "fails, one family": "#efb184",
+    "fails on one family": "#efb184",
     "fails": "#b84e00",
     "not measured": "#f7f7f7",
 }

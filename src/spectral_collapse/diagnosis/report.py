@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from html import escape
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from spectral_collapse.charts import lines, pictures, spectra, tables, theme
 from spectral_collapse.diagnosis.diagnose import DRAWN, GIVEN, TRUE, WHITE
 from spectral_collapse.diagnosis.verdict import ENERGY, HALF, Verdict
 from spectral_collapse.findings import intervals
+from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.cells import Page
 from spectral_collapse.findings.measured import number, said
 from spectral_collapse.statistics import POSITIVE
@@ -98,17 +100,19 @@ def table(study: xr.Dataset) -> Page:
         }
         if name != WHITE:
             own = study.sel({"method": name})
+            row |= {"off by a factor of": f"{math.exp(verdict.distance(name)):.2g}"} if study.attrs["paired"] else {}
             row |= {
                 "S_LF to source": number(statistics.bootstrap_mean(own["s_lf"]), 2),
                 "s / image": f"{float(own['seconds']):.2g}",
                 "calls": str(int(own["network_calls"])),
             }
-        rows[name] = row
+        rows[name + " (recommended)" * (name == verdict.recommended)] = row
     return tables.plain(
         pd.DataFrame.from_dict(rows, orient="index").fillna("-").rename_axis("latents of"),
         1,
         "Means over images with 95 % intervals. White noise is random numbers, for comparison; its energy is that of "
-        "the images that the model makes of it.",
+        "the images that the model makes of it. Off by a factor of: the energy over the own target's, image by image, "
+        "too little or too much alike.",
     )
 
 
@@ -186,5 +190,5 @@ def _image_spectra(study: xr.Dataset) -> alt.Chart:
 
 def _wrapped(name: str) -> str:
     """A name in up to three lines, as the heads of columns have them."""
-    name = {GIVEN: "Source", DRAWN: "White noise,|sampled"}.get(name, name.replace("_", " ").replace(", ", ",|"))
-    return name[0].upper() + name[1:]
+    method, *more = name.split(", ")
+    return {GIVEN: "source", DRAWN: "white noise,|sampled"}.get(name, ",|".join([called(method), *more]))

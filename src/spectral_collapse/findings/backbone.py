@@ -13,5 +13,5 @@ PICTURES = 1
 
 def claims(found: Networks) -> list[Claim]:
     """The collapse and its cure with a transformer (`collapse_claims`); the benchmark's claims are of the U-Net."""
-    words = "The standard inversion collapses with either backbone"
-    return collapse_claims(found, "DiT", "Spectral Collapse, Sec. 6.3 and Table 3", words, "fig-backbone-levels")
+    where, figure = "Spectral Collapse, Sec. 6.3 and Table 3", "fig-backbone-levels"
+    return collapse_claims(found, "DiT", where, "With a transformer (DiT)", figure)

@@ -31,7 +31,7 @@ from spectral_collapse.findings.fine_detail import DETAIL
 from spectral_collapse.findings.intervals import gap
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import title_of
-from spectral_collapse.findings.tidy import enumerated, often, once
+from spectral_collapse.findings.tidy import enumerated, once
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.inversion.noise_maps import NoiseMaps
 from spectral_collapse.statistics import Interval, interval, text
@@ -200,6 +200,13 @@ def best(found: Found, seen: Found, latent: bool = False) -> str:
     return min(tied, key=functools.partial(perception.average, seen))
 
 
+def with_ordinary(found: Found, others: Found) -> str:
+    """The method with one latent that is nearest to the targets with ordinary networks, of those that cost no more than
+    the standard inversion and are farther on none; '' without results. others: as of `decomposition.by_network`."""
+    ordinary = by_network(found, others)["ordinary"]
+    return fine_detail.tied(ordinary, has_latent)[0] if ordinary else ""
+
+
 def has_latent(name: str) -> bool:
     """Whether a method's inversion is one latent, without the noise of every step (`inversion.noise_maps`)."""
     return not issubclass(METHODS[COMBINED.get(name, name)], NoiseMaps)
@@ -221,13 +228,17 @@ def answer(found: Found, seen: Found, ordinary: Found) -> str:
     )
     lines = []
     if worse := [title_of(one) for one in found.values() if is_lower("s_lf").holds(structure(one, first)) is True]:
-        lines.append(f"It keeps significantly less structure than the standard inversion on {enumerated(worse)}.")
+        kept = f"keeps significantly less structure than the standard inversion on {enumerated(worse)}"
+        lines.append(f"{called(first)[0].upper()}{called(first)[1:]} {kept}.")
     if not has_latent(first):
         steps = results.parameters(next(iter(found.values())).attrs).get("num_steps", "its")
         other = _bold([best(found, seen, latent=True)])
+        harmless = with_ordinary(found, ordinary)
+        theirs = f"; with an ordinary network it is {_bold([harmless])}" * bool(harmless)
         lines.append(
             f"{called(first)[0].upper()}{called(first)[1:]} stores the noise of all {steps} steps, and its latent "
-            f"alone is random. Of methods with one latent, {other} is the first; we did not test edits by prompts."
+            f"alone is random. Of the methods with one latent, {other} is the first by the same rule{theirs}. We did "
+            "not test edits by prompts."
         )
     if studies := suited(found, MEASURING):
         names, count = _most(found, MEASURING, cheap)
@@ -235,7 +246,7 @@ def answer(found: Found, seen: Found, ordinary: Found) -> str:
             title_of(one) for one in studies.values() if any(fine_detail.closer(one, name) is False for name in names)
         ]
         note = f"; on {enumerated(off)} the fine detail is farther from that of the targets" * bool(off)
-        where = f"{often(count, len(studies))} data sets" if len(studies) > 1 else "the only data set"
+        where = f"{count} of {len(studies)} data sets" if len(studies) > 1 else "the only data set"
         lines.append(f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{note}.")
     if studies := suited(found, LOOKING):
         names, count = _most(found, LOOKING, cheap)
@@ -243,9 +254,10 @@ def answer(found: Found, seen: Found, ordinary: Found) -> str:
         best_of = f"among the best on {count} of {len(studies)}"
         lines.append(f"For images to look at use {_bold(names, 'or')}{ours or ','} {best_of}.")
     for study in suited(found, DRAWING).values():
-        _, costly, gain = _ends(study, DRAWING)
+        near, costly, gain = _ends(study, DRAWING)
         if gain.low > 0:
-            more = f"is significantly better, at {costly.cost:.1f} times the standard inversion's cost"
+            other = f"{called(near.method)}, the best that costs no more than the standard inversion"
+            more = f"is significantly better than {other}, and costs {costly.cost:.1f} times as much"
             lines.append(f"For drawings, as on {title_of(study)}, {_bold([costly.method])} {more}.")
     return "\n".join([f"**Answer.** {said}", "", *(f"- {line}" for line in lines)])
 
@@ -326,8 +338,8 @@ def worth(found: Found) -> str:
     pays = "Mostly" if 2 * len(better) > len(pairs) else "Seldom" if better else "Not shown"
     return (
         f"**Does it pay to spend more?** {pays}. With a budget of {BUDGETS[-1]:g} instead of {BUDGETS[0]:g} standard "
-        f"inversions, another method is best in {others} of {len(pairs)} cases. It is significantly better in "
-        f"{len(better)}{': ' * bool(better)}{enumerated(better) if better else ''}."
+        f"inversions, another method is best in {others} of {len(pairs)} cases. It is better by more than our "
+        f"margins in {len(better)}{': ' * bool(better)}{enumerated(better) if better else ''}."
     )
 
 

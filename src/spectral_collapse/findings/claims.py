@@ -113,8 +113,10 @@ def told(claims: Iterable[Claim], named: Mapping[str, Sequence[str]]) -> str:
         for one in (one for one in found if one.claim.startswith(start)):
             place = {"holds": 0, "fails": 1, "mixed": 2}.get(one.side, len(words))
             agree = one.fails if place == 1 else one.holds
-            count = f"yes on {one.holds}, no on {one.fails}" if place == 2 else f"on {agree} of {one.of}"
-            said += [f"{text}{f' ({count} data sets)' * (agree < one.of)}." for text in words[place : place + 1]]
+            mixed = f"yes on {one.holds} of {one.of}, no on {one.fails}"
+            alone = ", of one family" * (one.verdict == "one family only")
+            count = mixed if place == 2 else f"on {agree} of {one.of} data sets{alone}"
+            said += [f"{text}{f' ({count})' * (agree < one.of)}." for text in words[place : place + 1]]
     return " ".join(said)
 
 

@@ -43,8 +43,13 @@ def with_ordinary_network(profile: str) -> xr.Dataset | None:
 
 
 def image_spectra(study: xr.Dataset) -> pd.DataFrame:
-    """Power of sources, targets and outputs: columns series, frequency, and those of `intervals.means`."""
-    return _spectra(study, "image")
+    """Power of sources, targets and outputs over the targets' mean power at the same frequency: columns series,
+    frequency, and those of `intervals.means`."""
+    table = _spectra(study, "image")
+    targets = table[table["series"] == "target"].set_index("frequency")["mean"]
+    ends = ["mean", "low", "high"]
+    table[ends] = table[ends].div(table["frequency"].map(targets), axis="index")
+    return table
 
 
 def latent_spectra(study: xr.Dataset) -> pd.DataFrame:
@@ -117,8 +122,8 @@ def no_denser(found: Mapping[str, xr.Dataset]) -> str:
     if not alike:
         return ""
     return (
-        f"Latents of targets do not have significantly more power than those of sources {enumerated(alike)}: there, "
-        "real targets collapse as much as enlarged images or drawings."
+        f"Latents of targets do not have significantly more power than those of sources {enumerated(alike)}: there, it "
+        "is not shown that a denser image collapses less."
     )
 
 

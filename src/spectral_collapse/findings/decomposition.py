@@ -147,15 +147,15 @@ def accounts(found: Found, others: Found) -> str:
     """Which cause accounts for the largest part of the power that latents lack, on which data sets, with either kind of
     network, as sentences. found, others: as of `by_network`."""
     said: list[str] = []
-    verb = "causes most of what latents lack at high frequencies"
+    subject = "the largest cause of what latents lack at high frequencies"
     for kind, some in by_network(found, others).items():
         parts = []
         for cause, one in _by_cause(some).items():
             where = enumerated(one) if len(one) < max(3, len(some)) else f"all {len(one)} data sets"
-            parts.append(f"{cause} {verb} on {where} ({enumerated(one.values())})")
-            verb = "does"
+            parts.append(f"{cause} on {where} ({enumerated(one.values())})")
         if parts:
-            said.append(f"With {kind} networks, {enumerated(parts)}.")
+            said.append(f"With {kind} networks, {subject} is {enumerated(parts)}.")
+            subject = "it"
     return " ".join(said)
 
 
@@ -190,7 +190,9 @@ def by_network(found: Found, others: Found) -> dict[str, Found]:
 def stacks_with_either(before: Found, after: Found) -> pd.DataFrame:
     """`stacks` of results with the ordinary network and with the preconditioned one, one below the other."""
     both = {
-        (name, network): found[name].assign_attrs(title=f"{title_of(found[name])}: {network}")
+        (name, network): found[name].assign_attrs(
+            title=f"{title_of(found[name])}: {network}, {found[name].sizes['sample']} images"
+        )
         for name in before
         for network, found in (("ordinary", before), ("preconditioned", after))
     }

@@ -160,33 +160,44 @@ def where(found: Found, method: str) -> str:
 
 
 def ordinary(found: Found) -> str:
-    """How many methods bring fine detail nearer to the targets with ordinary networks, on which data sets, and how many
-    take it farther away on any, as a sentence behind another; '' without results."""
+    """How many methods bring fine detail nearer to the targets with ordinary networks, on which data sets, and which
+    take it farther away on none, as a sentence behind another; '' without results."""
     told: dict[int, list[str]] = {}
-    harmful = set()
+    harms = dict[str, bool]()
     for study in found.values():
         held = {name: closer(study, name) for name in METHODS[1:] if name in study["point"]}
         told.setdefault(list(held.values()).count(True), []).append(title_of(study))
-        harmful |= {name for name, near in held.items() if near is False}
+        harms |= {name: harms.get(name, False) or near is False for name, near in held.items()}
     of = f" of {len(METHODS) - 1} methods bring detail nearer"
     parts = [f"{count or 'none'}{{}} on {enumerated(told[count])}" for count in sorted(told, reverse=True)] or [""]
     nearer = ", ".join([parts[0].format(of), *(part.format("") for part in parts[1:])])
-    return f" With ordinary networks {nearer}; {len(harmful) or 'none'} take it farther away on one at least." * bool(
-        found
-    )
+    safe = [called(name) for name, harm in harms.items() if not harm]
+    never = f"{enumerated(safe)} harm{'s' * (len(safe) == 1)} nowhere"
+    each = "each harms on one at least"
+    return f" With ordinary networks {nearer}; {never if safe else each}." * bool(found)
+
+
+def over_families(found: Found, value: Callable[[xr.Dataset], float]) -> float:
+    """The mean over families of data sets, which share images, of the mean over a family's data sets."""
+    values = pd.Series([float(value(study)) for study in found.values()])
+    return float(values.groupby(_families(found)).mean().mean())
+
+
+def _families(found: Found) -> list[str]:
+    return [family(title_of(study)) for study in found.values()]
 
 
 def average(found: Found, method: str) -> float:
-    """By which factor fine detail misses its target's, the geometric mean over data sets."""
-    return float(np.exp(np.mean([float(distance(study, method).mean()) for study in found.values()])))
+    """By which factor fine detail misses its target's, the geometric mean `over_families`."""
+    return float(np.exp(over_families(found, lambda study: distance(study, method).mean())))
 
 
 def ranking(found: Found, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Interval]:
     """The wanted methods that cost no more than the standard inversion on the first data set, and are significantly
     farther from the targets on none, the smallest `average` first: by which factor each misses more than the first.
 
-    The interval is of the mean over data sets. Half-widths are added within a family of data sets, which share images,
-    and in quadrature between families.
+    The interval is of the mean `over_families`: half-widths are averaged within a family, whose data sets share images,
+    and added in quadrature between families.
     """
     costs = next(iter(found.values()))["inversion_cost"].to_series()
     names = [name for name in costs[costs <= 1 + 1e-9].index if all(name in one["point"] for one in found.values())]
@@ -197,9 +208,8 @@ def ranking(found: Found, wanted: Callable[[str], bool] = lambda name: True) -> 
 
 def more(found: Found, method: str, other: str) -> Interval:
     """How many times as far a method's `average` is from right as another's, with the interval of `ranking`."""
-    studies, gaps = list(found.values()), pd.DataFrame([gap(study, method, other) for study in found.values()])
-    widths = gaps[["low", "high"]].sub(gaps["mean"], axis="index").groupby([family(title_of(one)) for one in studies])
-    low, high = np.linalg.norm(widths.sum(), axis=0) / len(studies)
+    gaps = pd.DataFrame([gap(study, method, other) for study in found.values()]).groupby(_families(found)).mean()
+    low, high = np.linalg.norm(gaps[["low", "high"]].sub(gaps["mean"], axis="index"), axis=0) / len(gaps)
     return Interval(*np.exp(gaps["mean"].mean() + np.array([0, -low, high])))
 
 

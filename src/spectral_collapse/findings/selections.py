@@ -31,6 +31,15 @@ from spectral_collapse.studies.latents import WHITE
 Networks = Mapping[str, Found]
 """Network -> data set -> result."""
 
+_NAMES = {
+    "U-Net": "the U-Net",
+    "DiT": "the DiT",
+    "latent": "networks on latents",
+    "pixel": "networks on pixels",
+    "epsilon": "noise prediction",
+    "x0": "prediction of the clean image",
+}
+"""Networks in a sentence."""
 SHOWN = ("psnr", "s_hf", "s_lf", "s_dc", "high_frequency_deficit")
 """Scores that figures of networks and factors have."""
 
@@ -198,11 +207,11 @@ def networks_answer(found: Networks) -> str:
         lacking = [value(study, "high_frequency_deficit", "standard").low > 0 for study in studies.values()]
         smooth = [difference(study, "standard", TARGET, "hf_excess").high < 0 for study in studies.values()]
         for said, held in zip(short, (lacking, smooth), strict=True):
-            said.append(f"{sum(held)} of {len(held)}{' data sets' * (not said)} with {network}")
+            said.append(f"{sum(held)} of {len(held)}{' data sets' * (not said)} with {_NAMES.get(network, network)}")
     first = next(iter(per_data_set(found).values()))
     levels = [
         f"{value(study, 'high_frequency_deficit', 'standard').mean:.2f} and "
-        f"{fine_detail.energy(study, 'standard').mean:.2f} with {network}"
+        f"{fine_detail.energy(study, 'standard').mean:.2f} with {_NAMES.get(network, network)}"
         for network, study in first.items()
     ]
     return (
@@ -234,7 +243,7 @@ def collapse_claims(found: Networks, network: str, where: str, words: str, figur
     noise's, OVG's is white noise's, and S_HF of OVG is above the standard inversion's."""
 
     rows = [
-        ("S_DC of its latents is below that of white noise", "standard", WHITE, "s_dc", is_lower),
+        ("standard latents have an S_DC below that of white noise", "standard", WHITE, "s_dc", is_lower),
         ("OVG makes latents white, with the S_DC of white noise", "ovg", WHITE, "s_dc", is_restored),
         ("OVG restores texture, with a higher S_HF than the standard inversion", "ovg", "standard", "s_hf", is_higher),
     ]
@@ -243,7 +252,7 @@ def collapse_claims(found: Networks, network: str, where: str, words: str, figur
         there = {name: study for name, study in found[network].items() if point in study["point"]}
         gaps = Measured.of(there, lambda study, row=(point, other, score): difference(study, *row), counted)
         what = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
-        rules.append(Rule(f"{words} ({network}): {claim}", where, what, gaps, side(score), figure))
+        rules.append(Rule(f"{words}: {claim}", where, what, gaps, side(score), figure))
     return judge(rules)
 
 

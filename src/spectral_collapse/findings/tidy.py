@@ -128,8 +128,11 @@ def each(gather: Callable[..., Any], *given: Any) -> Callable[[Callable[..., Any
 def items(
     found: Mapping[str, xr.Dataset], told: Callable[[xr.Dataset], str], title: Callable[..., str] = title_of
 ) -> str:
-    """A list in Markdown, an item per data set: its title, and behind it what is told of its result."""
-    return "\n".join(f"- **{title(study)}**{told(study)}" for study in found.values())
+    """A list in Markdown: what is told of each result, behind the titles of the data sets of which it is told."""
+    titles: dict[str, list[str]] = {}
+    for study in found.values():
+        titles.setdefault(told(study), []).append(f"**{title(study)}**")
+    return "\n".join(f"- {enumerated(names)}{text}" for text, names in titles.items())
 
 
 def by_data(found: Mapping[str, xr.Dataset], columns: Callable[[xr.Dataset], Mapping[str, str]]) -> pd.DataFrame:

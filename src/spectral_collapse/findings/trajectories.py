@@ -21,7 +21,7 @@ from spectral_collapse.findings.tidy import each, span
 from spectral_collapse.statistics import POSITIVE, REAL, Bounds, Interval, text
 from spectral_collapse.studies.latents import WHITE
 
-YARDSTICK = "one white noise"
+YARDSTICK = "reference: one white noise"
 """What tables call the series of images with the same noise at all levels."""
 MOST_RINGS = 16
 """Rows of the heat map: with more, a page would be larger and not clearer."""

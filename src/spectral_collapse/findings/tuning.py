@@ -68,6 +68,19 @@ def step_sizes(found: Found, seen: Found, other: Found, other_seen: Found) -> pd
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data")
 
 
+def chosen_settings(found: Found) -> pd.DataFrame:
+    """The chosen setting of each method (rows) on each data set (columns), in words; 'default' where it is that."""
+    columns = {}
+    for study in found.values():
+        tries = zip(_tries(study), study["chosen"].to_numpy(), study["published"].to_numpy(), strict=True)
+        columns[title_of(study)] = {
+            called(method): f"{named(settings) or 'default'}{' (published)' * bool(known)}"
+            for (method, settings), kept, known in tries
+            if kept
+        }
+    return pd.DataFrame(columns).rename_axis("Method")
+
+
 def switched_off(studies: Iterable[xr.Dataset]) -> str:
     """Which of OVG's two corrections the chosen step sizes turn off, on which data sets, as a sentence behind another;
     '' without any. studies: of the benchmark."""

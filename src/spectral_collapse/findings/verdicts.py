@@ -170,7 +170,8 @@ def tally(claims: Iterable[Claim]) -> dict[str, int]:
     return dict.fromkeys(get_args(Verdict), 0) | Counter(one.verdict for one in claims)
 
 
-_SHORT = {f"{side} on one family only": f"{side}, one family" for side in ("holds", "fails")} | {"too few data": "open"}
+_SHORT = {f"{side} on one family only": f"{side} on one family" for side in ("holds", "fails")}
+_SHORT |= {"too few data": "open"}
 """Verdicts as columns of a table."""
 _OTHERS = {
     "mixed": "differ between data sets",
@@ -234,10 +235,10 @@ def of_abstracts(claims: Mapping[str, Sequence[Claim]]) -> dict[str, list[Claim]
 
 def table(claims: Mapping[str, Sequence[Claim]]) -> str:
     """All claims as HTML, rows grouped by question: claim, where, what was measured, verdict, link to its figure."""
-    heads, bodies = ("Claim", "Where", "We measured", "Verdict", "Figure"), []
+    heads, bodies = ("Claim", "Where", "We measured", "Verdict", "Page"), []
     for words, rows in grouped(claims).items():
         found = counts({words: [one for _, one in rows]}, "Question").loc[words]
-        counted = ", ".join(f"{count} {verdict}" for verdict, count in found.items())
+        counted = " · ".join(f"{verdict} {count}" for verdict, count in found.items())
         lines = [f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {counted}</th>']
         for name, one in rows:
             link = f'<a href="{page(name)}.html{"#" * bool(one.figure)}{one.figure}">{name.replace("_", " ")}</a>'
