@@ -81,8 +81,9 @@ def test_the_commands_of_the_guide_run_in_an_empty_folder(model: str, commands: 
     ran = fresh.run(run, folder, os.environ | {"SPECTRAL_COLLAPSE_HOME": str(tmp_path / "home")})
     assert ran.returncode == 0, ran.stderr
     assert "The latents" in ran.stdout or "These images" in ran.stdout
-    assert (folder / "report.html").stat().st_size > 9e5  # the scripts that draw it
-    assert list((folder / "out").rglob("*.png"))
+    report, outputs = (one[one.index("--output") + 1] for one in called[:2])
+    assert (folder / f"{report}.html").stat().st_size > 9e5  # the scripts that draw it
+    assert list((folder / outputs).rglob("*.png"))
 
 
 def test_the_places_that_are_named_are_there() -> None:
