@@ -101,7 +101,7 @@ def test_two_networks_stand_side_by_side_and_the_better_one_is_said_to_take_less
     assert list(table.index.get_level_values("Network")) == ["ordinary", "preconditioned"]
     table = findings.stacks_with_either(before, after)
     assert table["data"].tolist() == [
-        f"{title}: {name}, 5 images" for name in ("ordinary", "preconditioned") for _ in range(3)
+        f"{title}: {name} (5 images)" for name in ("ordinary", "preconditioned") for _ in range(3)
     ]
     taken = float(findings.lacking(study).sel(part="own error").mean())
     said = findings.objective(before, after)

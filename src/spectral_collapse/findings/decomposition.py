@@ -124,7 +124,8 @@ def stacks(found: Found) -> pd.DataFrame:
         for part in CAUSES:
             one = interval(power.sel(part=part))
             cause, share = PARTS[part].replace("denoiser", "network"), one.mean / float(power.sel(part="total").mean())
-            rows.append({"data": title_of(study), "cause": cause, **one._asdict(), "share": f"{share:.0%}"})
+            data = f"{title_of(study)} ({study.sizes['sample']} images)"
+            rows.append({"data": data, "cause": cause, **one._asdict(), "share": f"{share:.0%}"})
     return pd.DataFrame(rows)
 
 
@@ -190,9 +191,7 @@ def by_network(found: Found, others: Found) -> dict[str, Found]:
 def stacks_with_either(before: Found, after: Found) -> pd.DataFrame:
     """`stacks` of results with the ordinary network and with the preconditioned one, one below the other."""
     both = {
-        (name, network): found[name].assign_attrs(
-            title=f"{title_of(found[name])}: {network}, {found[name].sizes['sample']} images"
-        )
+        (name, network): found[name].assign_attrs(title=f"{title_of(found[name])}: {network}")
         for name in before
         for network, found in (("ordinary", before), ("preconditioned", after))
     }
