@@ -313,6 +313,7 @@ def translate_folder(
             **{"num_steps": num_steps, "guidance": guidance, "size": shape, "tiles": tiles, "seed": seed},
             "labels": [source_label, target_label, null_label],
             "latents": keep_latents,
+            **own.computation(model, method, num_steps),
         },
         COLUMNS,
     )

@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +25,7 @@ from spectral_collapse.checks import check_count, check_name, described
 from spectral_collapse.denoisers import Denoiser, NetworkDenoiser, Prediction
 from spectral_collapse.denoisers.pipelines import process_and_prediction, sides
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, SpectralCollapseError, first_line, shown
+from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.labels import NULL, SOURCE
 from spectral_collapse.networks.checkpoints import (
     Model,
@@ -37,6 +38,7 @@ from spectral_collapse.networks.checkpoints import (
 )
 from spectral_collapse.networks.pipelines import PipelineModel, model_from_pipeline
 from spectral_collapse.processes import Level
+from spectral_collapse.store.identity import UnidentifiedError, identity
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -184,6 +186,28 @@ def fingerprint(model: Model) -> str:
                 digest.update(f"{name} {tensor.dtype}".encode())
                 digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:12] if seen else ""
+
+
+def computation(model: Model, method: InversionMethod, num_steps: int) -> dict[str, Any]:
+    """What outputs depend on besides weights, as JSON: process, prediction, conditioning, and code of one's own."""
+    parts = (model.source, model.target) if isinstance(model, TwoModels) else (model,)
+    denoisers = [part.denoiser for part in parts]
+    processes = [one.process for one in denoisers]
+    return {
+        "process": [repr(one) if is_dataclass(one) else _identity(one.levels(num_steps)) for one in processes],
+        "prediction": [getattr(one, "prediction", None) for one in denoisers],
+        "conditioning": [_identity(one.told()) for one in denoisers if isinstance(one, NetworkDenoiser)],
+        "model_code": [_identity(type(one)) for part in parts for one in (part, part.denoiser, *part._networks())],
+        "method_code": _identity(method),
+    }
+
+
+def _identity(value: object) -> Any:
+    """`identity`; of what has none the name of the class."""
+    try:
+        return identity(value)
+    except UnidentifiedError:
+        return getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def check_guidance(model: Model, guidance: float, null_label: int = NULL) -> None:
