@@ -306,7 +306,7 @@ def translate_folder(
     manifest = Manifest(
         output,
         {
-            "model": own.fingerprint(model),
+            "model": own.current_hash(model) or own.fingerprint(model),
             "precision": str(own.precision(model)),
             "method": method.name,
             "parameters": {name: described(value) for name, value in method.params.items()},
@@ -450,7 +450,7 @@ def _key(
     denoiser = model.denoiser
     try:
         found = {
-            "model": model.hash,
+            "model": own.current_hash(model),
             "method": identity(method),
             "images": hashlib.sha256(images.contiguous().cpu().numpy().tobytes()).hexdigest(),
             "shape": list(images.shape),

@@ -139,6 +139,25 @@ class Model:
             check_is("autoencoder", self.autoencoder, torch.nn.Module, "an autoencoder of diffusers, or None")
         check_is("card", self.card, Mapping, "a dict")
         check_text("hash", self.hash)
+        vars(self)["changes_then"] = self.changes()
+
+    def __getstate__(self) -> dict[str, Any]:
+        from spectral_collapse.networks import own  # which imports this module
+
+        known = {"hash": own.current_hash(self)} if "hash" in vars(self) else {}
+        return vars(self) | known
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        vars(self)["changes_then"] = self.changes()  # copies of weights count theirs anew
+
+    def changes(self) -> int:
+        """How often weights were written to, by torch's count, which moving them to a device leaves as it is."""
+        count = 0
+        for network in self._networks():
+            for weight in network.parameters():
+                count += 0 if weight.is_inference() else weight._version
+        return count
 
     @property
     def downsampling(self) -> int:

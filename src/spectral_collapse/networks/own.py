@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import math
 import os
 import re
 import sys
@@ -186,6 +187,13 @@ def fingerprint(model: Model) -> str:
                 digest.update(f"{name} {tensor.dtype}".encode())
                 digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:12] if seen else ""
+
+
+def current_hash(model: Model) -> str:
+    """The model's hash; if its weights were changed in place since it was made, another one, of these weights."""
+    if not model.hash or model.changes() <= vars(model).get("changes_then", math.inf):
+        return model.hash
+    return hashlib.sha256(f"{model.hash}{fingerprint(replace(model, hash=''))}".encode()).hexdigest()[:12]
 
 
 def computation(model: Model, method: InversionMethod, num_steps: int) -> dict[str, Any]:
