@@ -179,6 +179,11 @@ class CountingDenoiser:
                     f"a denoiser must return noise and clean as floating-point tensors of the shape of x, "
                     f"{tuple(x.shape)}; {name} is {given}"
                 )
+            if torch.is_grad_enabled() and x.requires_grad and not half.requires_grad:
+                raise InvalidParameterError(
+                    f"this method needs the denoiser's gradient with respect to x, and {name} has none; compute it "
+                    "without torch.no_grad() and .detach(), or use a method without gradients"
+                )
             if first:
                 check_finite(half.detach(), f"the denoiser's first answer: NaN or infinity in {name}")
         return answer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import inspect
 import math
 import os
 import re
@@ -43,9 +42,6 @@ from spectral_collapse.store.identity import UnidentifiedError, identity
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_LABELS = ("y", "label", "labels", "c", "cls", "classes", "class_label")
-"""What networks of others call the argument that is class_labels here."""
-
 _FUNCTION = "a function that is named as package.module:function"
 Domain = str | int | None
 """Words for a text-conditional model, a class for another one, or neither."""
@@ -431,12 +427,6 @@ def _from_unet(
 def _of_denoiser(denoiser: NetworkDenoiser, autoencoder: AutoencoderKL | VQModel | None = None) -> Model:
     """A denoiser of images, or of an autoencoder's latents, as a model."""
     network = denoiser.network
-    takes = list(inspect.signature(network.forward).parameters)[2:3]
-    if takes and takes[0] in _LABELS:
-        raise InvalidParameterError(
-            f"this {type(network).__name__} takes its labels as {takes[0]!r}, and would not get them; call the "
-            "argument class_labels"
-        )
     if not hasattr(network, "config"):
         raise InvalidParameterError(
             f"a {type(network).__name__} does not say the size of its images; return a networks.Model whose card has "
