@@ -23,7 +23,7 @@ from spectral_collapse.denoisers.base import check_asked, check_denoiser, check_
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL
 from spectral_collapse.later import torch
-from spectral_collapse.processes import Level, check_levels
+from spectral_collapse.processes import Level, check_levels, check_trajectory
 
 
 @dataclass(frozen=True)
@@ -179,13 +179,17 @@ class CountingDenoiser:
                     f"a denoiser must return noise and clean as floating-point tensors of the shape of x, "
                     f"{tuple(x.shape)}; {name} is {given}"
                 )
-            if torch.is_grad_enabled() and x.requires_grad and not half.requires_grad:
-                raise InvalidParameterError(
-                    f"this method needs the denoiser's gradient with respect to x, and {name} has none; compute it "
-                    "without torch.no_grad() and .detach(), or use a method without gradients"
-                )
             if first:
                 check_finite(half.detach(), f"the denoiser's first answer: NaN or infinity in {name}")
+        if (
+            torch.is_grad_enabled()
+            and x.requires_grad
+            and not (answer.noise.requires_grad and answer.clean.requires_grad)
+        ):
+            raise InvalidParameterError(
+                "this method needs the gradient of noise and clean with respect to x, and the denoiser's answer has "
+                "none; compute it without torch.no_grad() and .detach(), or use a method without gradients"
+            )
         return answer
 
 
@@ -328,6 +332,7 @@ def sample(
     """
     check_denoiser(denoiser)
     check_images(latent, "latent")
+    check_trajectory(denoiser.process, num_steps)
     levels = denoiser.process.levels(num_steps)
     run = SamplingState(denoiser, as_labels(label, latent), levels, guidance, null_label)
     return descend(run, latent, plain_step, callback)
