@@ -91,8 +91,9 @@ def listed(items: Iterable[object], most: int = 10) -> str:
 
 
 def first_line(error: BaseException, most: int = 200) -> str:
-    """The first line of what a library says, or the name of its error where it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:most]
+    """The first line of what a library says, cut between words, or the name of its error where it says nothing."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return line if len(line) <= most else f"{line[:most].rpartition(' ')[0] or line[:most]}..."
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -205,9 +205,26 @@ def look(step: Step, what: str, steps: int, callback: Callback | None) -> torch.
             f"{what}: step {step.index + 1} of {steps} turned the shape {tuple(step.x.shape)} into {tuple(x.shape)}"
         )
     check_finite(x, f"{what}: NaN or infinity at step {step.index + 1} of {steps}")
+    _check_halves(step)
     if callback is not None:
         callback(step)
     return x
+
+
+def _check_halves(step: Step) -> None:
+    """Raises InvalidParameterError for a first answer that makes up the state only with noise and clean exchanged."""
+    if step.index or step.prediction is None:
+        return
+    noise, clean = step.prediction
+    right, exchanged = (
+        float((step.x - step.level.alpha * first - step.level.sigma * second).norm())
+        for first, second in ((clean, noise), (noise, clean))
+    )
+    if exchanged < 1e-3 * float(step.x.norm()) < 0.1 * right:
+        raise InvalidParameterError(
+            "the denoiser's answer makes up x = alpha * clean + sigma * noise only if its halves are exchanged; return "
+            "Prediction(noise, clean), in this order or by these names"
+        )
 
 
 class GuidedDenoiser:

@@ -112,6 +112,7 @@ def translate(
     check_number("guidance", guidance, 0)
     check_generator(generator)
     check_count("null_label", null_label, 0)
+    own.check_guidance(model, guidance, null_label)
     batch_size = check_count("batch_size", batch_size, 1)
     check_flag("progress", progress)
     check_flag("rebuild", rebuild)

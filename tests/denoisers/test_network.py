@@ -305,6 +305,7 @@ REFUSED: list[tuple[dict[str, object], str]] = [
             lambda x: x.flatten(1),
         )
     ),
+    ({"context": torch.randn(3, 5, 6)}, "takes no encoder_hidden_states, so it takes no context="),
     ({"network": _ByY()}, "takes its labels as 'y', and would not get them; call the argument class_labels"),
     ({"label": 3}, r"domain labels \[3\] .* 0 to 2"),
     ({"shape": (3, 16, 16)}, f"{ASKED}: are these images, and not yet latents\\?"),

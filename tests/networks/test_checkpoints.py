@@ -94,6 +94,20 @@ def test_weights_that_are_changed_in_place_have_another_hash(folder: Path) -> No
     assert own.current_hash(model) not in (model.hash, zeroed)
 
 
+def test_what_is_no_model_is_named_with_what_makes_one(folder: Path) -> None:
+    denoiser = networks.load_model("photos").denoiser
+    for call, said in (
+        (lambda: networks.two_models(denoiser, denoiser), "source must be a Model"),
+        (lambda: networks.open_model(denoiser), r"was given: give networks\.Model\(denoiser, None"),
+        (lambda: networks.Model(denoiser, torch.nn.Conv2d(3, 3, 1), {}, ""), "has a config; a Conv2d was given"),
+    ):
+        with pytest.raises(InvalidParameterError, match=said):
+            call()
+    assert networks.GreyModel(denoiser, None, {}, "").encode(torch.zeros(1, 3, 16, 16)).shape == (1, 1, 16, 16)
+    with pytest.raises(CheckpointError, match="needs 64; name another checkpoint, or give the size that it is for, as"):
+        networks.load_model("photos").check_made_for("photos_x8", "photos", 64)
+
+
 def test_encoding_and_decoding_use_the_measured_statistics() -> None:
     autoencoder = networks.small_autoencoder((16, 16))
     images = torch.rand(70, 3, 32, 32) * 2 - 1

@@ -198,6 +198,11 @@ class NetworkDenoiser:
         inputs = {name: rows.to(x.device)[label] for name, rows in self._per_label_inputs.items()}
         return self._predict(x, level, self._class_of(label), inputs, {})
 
+    @property
+    def takes_class(self) -> bool:
+        """Whether the network is called with class_labels."""
+        return self._takes_class
+
     def told(self) -> dict[str, torch.Tensor]:
         """What the network receives besides x and time, by name: a row per label (or one for all), or its class."""
         classes = {} if self._classes is None else {"classes": self._classes}
@@ -370,6 +375,8 @@ class NetworkDenoiser:
                 f"this {kind} has no class embedding, so the domain label must reach it through "
                 "context=, a tensor (labels, tokens, channels) of cross-attention states"
             )
+        if self.context is not None and not _takes(self.network, _CONTEXT):
+            raise InvalidParameterError(f"this {kind} takes no {_CONTEXT}, so it takes no context=")
         if self._needs_added != takes_added:
             needs = "needs added=, its added_cond_kwargs by name" if self._needs_added else "takes no added="
             raise InvalidParameterError(f"this {kind} {needs}")
@@ -513,6 +520,12 @@ def _check_conditioning(context: object, added: object) -> None:
 
 def _is_real(value: object) -> bool:
     return isinstance(value, torch.Tensor) and value.is_floating_point() and value.layout is torch.strided
+
+
+def _takes(network: torch.nn.Module, name: str) -> bool:
+    """Whether a network can be called with an argument of this name."""
+    parameters = inspect.signature(network.forward).parameters.values()
+    return any(one.name == name or one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters)
 
 
 def _takes_class_labels(network: torch.nn.Module) -> bool:

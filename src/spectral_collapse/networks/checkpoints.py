@@ -137,6 +137,11 @@ class Model:
         check_denoiser(self.denoiser)
         if self.autoencoder is not None:
             check_is("autoencoder", self.autoencoder, torch.nn.Module, "an autoencoder of diffusers, or None")
+            if not hasattr(self.autoencoder, "config"):
+                raise InvalidParameterError(
+                    f"autoencoder must be an autoencoder of diffusers, which has a config; a "
+                    f"{type(self.autoencoder).__name__} was given"
+                )
         check_is("card", self.card, Mapping, "a dict")
         check_text("hash", self.hash)
         vars(self)["changes_then"] = self.changes()
@@ -249,11 +254,14 @@ def check_made_for(card: Mapping[str, Any], dataset: str, family: str, image_siz
     check_text("dataset", dataset)
     check_text("family", family)
     check_count("image_size", image_size, 1)
-    for name, needed in (("family", family), ("image_size", image_size)):
+    for name, needed, advice in (
+        ("family", family, "a data set of that family; the card of a network of your own has the family"),
+        ("image_size", image_size, "give the size that it is for, as size="),
+    ):
         if card.get(name) != needed:
             raise CheckpointError(
-                f"the checkpoint is for {name} {card.get(name)!r}, but {dataset!r} at this profile needs "
-                f"{needed!r}; name another checkpoint"
+                f"the checkpoint is for {name} {card.get(name)!r}, but {dataset!r} at this profile needs {needed!r}; "
+                f"name another checkpoint, or {advice}"
             )
 
 

@@ -21,7 +21,7 @@ import torch
 from diffusers import AutoencoderKL, DiffusionPipeline, VQModel
 
 from spectral_collapse import paths
-from spectral_collapse.checks import check_count, check_name, described
+from spectral_collapse.checks import check_count, check_is, check_name, described
 from spectral_collapse.denoisers import Denoiser, NetworkDenoiser, Prediction
 from spectral_collapse.denoisers.pipelines import process_and_prediction, sides
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, SpectralCollapseError, first_line, shown
@@ -90,6 +90,8 @@ def two_models(source: Model, target: Model) -> TwoModels:
 
     Raises InvalidParameterError if their processes, their image sizes or their channels differ.
     """
+    check_is("source", source, Model, "a Model, as networks.open_model gives it")
+    check_is("target", target, Model, "a Model, as networks.open_model gives it")
     if source.denoiser.process != target.denoiser.process:
         raise InvalidParameterError(
             f"the two models have different noise processes ({source.denoiser.process} and "
@@ -217,6 +219,8 @@ def _identity(value: object) -> Any:
 def check_guidance(model: Model, guidance: float, null_label: int = NULL) -> None:
     """Raises InvalidParameterError where a model has no null label to be guided away from."""
     known = getattr(model.denoiser, "num_labels", None)
+    if known is None and getattr(model.denoiser, "takes_class", False):  # it has labels, and does not say how many
+        return
     if guidance != 1 and isinstance(model.denoiser, NetworkDenoiser | ByDomain) and (known or 0) <= null_label:
         raise InvalidParameterError(
             f"guidance {guidance:g} needs a null label, and this model has "
@@ -229,7 +233,9 @@ def _opened(given: str | Path | Model, source: Domain, target: Domain, dtype: st
     if isinstance(given, Model):
         return given
     if not isinstance(given, str | os.PathLike):
-        raise InvalidParameterError(f"model must be a Model, a name or a folder; {described(given)} was given")
+        raise InvalidParameterError(
+            f"model must be a Model, a name or a folder; {described(given)} was given{_made_of(given)}"
+        )
     folder = paths.expanded(given, "model")
     if not folder.exists() and ":" in str(given) and os.sep not in str(given):
         return _from_function(str(given), source, target)
@@ -248,6 +254,15 @@ def _opened(given: str | Path | Model, source: Domain, target: Domain, dtype: st
             f"{shown(find(given))} is a checkpoint whose domains its training has fixed; leave out prompts and classes"
         )
     return model
+
+
+def _made_of(given: object) -> str:
+    """How a Model is made of something that is none."""
+    if isinstance(given, DiffusionPipeline):
+        return ": give networks.model_from_pipeline(pipe, source=..., target=...), or the folder where it is saved"
+    if isinstance(given, NetworkDenoiser):
+        return ": give networks.Model(denoiser, None, {'image_size': 64}, '')"
+    return ""
 
 
 def _check_place(given: str | Path, folder: Path) -> None:
@@ -430,7 +445,7 @@ def _of_denoiser(denoiser: NetworkDenoiser, autoencoder: AutoencoderKL | VQModel
     if not hasattr(network, "config"):
         raise InvalidParameterError(
             f"a {type(network).__name__} does not say the size of its images; return a networks.Model whose card has "
-            "image_size"
+            "image_size, or a networks.GreyModel if it takes one channel"
         )
     channels = network.config.get("in_channels", 3)
     if autoencoder is not None and channels != autoencoder.config.latent_channels:
