@@ -46,15 +46,11 @@ def create(name: str, **params: Any) -> InversionMethod:
             if not known:
                 raise InvalidParameterError(f"method {name!r} has no parameters; {given!r} was given")
             raise unknown(f"parameter of method {name!r}:", given, known)
-    needed = [one.name for one in dataclasses.fields(METHODS[name]) if one.init and _lacks_default(one)]
-    if not params.keys() >= set(needed):
-        lacking = [one for one in needed if one not in params]
+    bare = [one.name for one in dataclasses.fields(METHODS[name]) if one.default is one.default_factory]  # both missing
+    lacking = [one for one in bare if one not in params]
+    if lacking:
         raise InvalidParameterError(f"method {name!r} needs {listed(lacking)}, which has no default; give it a value")
     return METHODS[name](**params)
-
-
-def _lacks_default(field: dataclasses.Field[Any]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _check_registered(name: str) -> None:

@@ -93,8 +93,11 @@ def same_kind(score: str, first: torch.Tensor, second: torch.Tensor, name: str) 
 
 def changes(batches: Mapping[str, object]) -> dict[str, int]:
     """How often each of the tensors was written to."""
-    tensors = {name: one for name, one in batches.items() if isinstance(one, torch.Tensor)}
-    return {name: one._version for name, one in tensors.items() if not one.is_inference()}
+    found = {}
+    for name, one in batches.items():
+        if isinstance(one, torch.Tensor) and not one.is_inference():
+            found[name] = one._version
+    return found
 
 
 def check_untouched(score: str, before: Mapping[str, int], after: Mapping[str, int]) -> None:

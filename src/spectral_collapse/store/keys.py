@@ -48,6 +48,7 @@ _NO_VALUES = {
     for name in (
         "datasets.base:DatasetInfo.publishable",
         "metrics.base:ScoreInfo.__post_init__",
+        "metrics.ranges:changes",
         "networks.checkpoints:Model.__getstate__",
         "networks.checkpoints:Model.__post_init__",
         "networks.checkpoints:Model.__setstate__",
