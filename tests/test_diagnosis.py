@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -209,11 +210,40 @@ def test_what_cannot_be_diagnosed_is_said_in_one_sentence(model: Model, tmp_path
         (InvalidParameterError, lambda: diagnose(model, batch[..., :16]), "must be N x 3 x 32 x 32"),
         (InvalidParameterError, lambda: diagnose(model, batch, count=1), "count must be"),
         (NotFiniteError, lambda: diagnose(model, batch * torch.nan), "NaN"),
+        (
+            InvalidParameterError,
+            lambda: diagnose(model, batch.numpy()),
+            r"images must be a folder, .*torch\.from_numpy",
+        ),
+        (InvalidParameterError, lambda: diagnose(model, batch, methods={}), "methods must be names, such as"),
+        (InvalidParameterError, lambda: diagnose(model, batch, methods="taba"), "methods must be names, such as"),
+        (
+            InvalidParameterError,
+            lambda: diagnose(model, batch, methods={"source": inversion.create("standard")}),
+            "'source' is the name of another series",
+        ),
         (SpectralCollapseError, lambda: diagnose("nothing", batch), "no checkpoint 'nothing'"),
     ]
     for kind, call, said in cases:
         with pytest.raises(kind, match=said):
             call()
+
+
+def test_methods_by_name_with_texts_and_without_defaults(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Strong(inversion.InversionMethod):
+        strength: float
+        name = "strong"
+
+    methods = {"standard": inversion.create("standard", told="next"), "strong": Strong(2.0)}
+    monkeypatch.setattr(inversion, "METHODS", {"standard": inversion.METHODS["standard"], "strong": Strong})
+    batch = images(1e-7, 0)[:2]
+    found = diagnose(model, batch, num_steps=4, methods=methods)
+    options = {"standard": "--method standard --set told=next", "strong": "--method strong --set strength=2"}
+    assert json.loads(found.attrs["options"]) == options
+    found = diagnose(model, batch, num_steps=4, methods=["standard"], all_methods=True)
+    assert list(found["method"].values) == ["standard"]
+    assert "strong was left out: method 'strong' needs strength" in found.attrs["notes"]
 
 
 def test_constant_targets_leave_energies_out_and_the_page_says_so(model: Model) -> None:

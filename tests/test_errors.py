@@ -12,6 +12,7 @@ from spectral_collapse.errors import (
     InvalidParameterError,
     SpectralCollapseError,
     described,
+    first_line,
     listed,
     shown,
     unknown,
@@ -47,6 +48,13 @@ def test_tensors_are_described_by_their_shape() -> None:
     assert described("two") == "'two'"
 
 
+def test_what_a_library_says_is_cut_between_words() -> None:
+    assert first_line(ValueError("one two three\nfour"), 20) == "one two three"
+    assert first_line(ValueError("one two three"), 9) == "one two..."
+    assert first_line(ValueError("onetwothree"), 5) == "onetw..."
+    assert first_line(ValueError()) == "ValueError"
+
+
 def test_of_many_the_first_few_are_listed() -> None:
     assert listed(range(3)) == "0, 1, 2"
     assert listed(range(100), 2) == "0, 1, 98 more"
@@ -63,11 +71,13 @@ def test_of_many_the_first_few_are_listed() -> None:
         ({"fractions": 0.5}, "fractions must be a list, such as [0.5]; 0.5 was given"),
         ({"fractions": [Lines()] * 10**4}, "; 9997 more are wrong"),
         ({"root": Lines()}, "root"),
+        ({"root": 3}, "root must be a text or a path; 3 was given"),
+        ({"checkpoint": 3}, "checkpoint must be a text or a path or a Model; 3 was given"),
         ({"size": torch.zeros(40, 40)}, "a tensor of shape (40, 40) was given"),
         ({"profile": np.zeros(3)}, "profile must be 'smoke', 'quick' or 'paper'; an array of shape (3,) was given"),
         ({"x" * 5000: 1}, "unknown parameter 'xxx"),
     ],
-    ids=["no list", "many", "lines", "tensor", "array", "name"],
+    ids=["no list", "many", "lines", "path", "model", "tensor", "array", "name"],
 )
 def test_a_wrong_parameter_of_a_study_gets_one_line(given: dict[str, object], sentence: str) -> None:
     with pytest.raises(InvalidParameterError, match=re.escape(sentence)):

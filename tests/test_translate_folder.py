@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import diffusers
@@ -16,9 +17,11 @@ from PIL import Image
 
 from spectral_collapse import cli, disk, translation
 from spectral_collapse.datasets import folders
+from spectral_collapse.denoisers import NetworkDenoiser
 from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError, SpectralCollapseError
-from spectral_collapse.inversion import create
+from spectral_collapse.inversion import InversionMethod, InversionState, create
 from spectral_collapse.networks import Model, open_model
+from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.translation import translate, translate_folder
 from tests.gaussian import two_means
 from tests.pipelines_tiny import tiny_pipeline
@@ -301,6 +304,44 @@ def test_what_is_wrong_is_said_in_one_sentence(
         assert err.count("\n") == 1
     found = translate_folder(model, broken, tmp_path / "left", num_steps=2)
     assert (found.translated, list(found.problems)) == (1, ["bad.png"])
+
+
+def test_outputs_of_another_computation_do_not_stay(images: Path, tmp_path: Path) -> None:
+    """Of the same weights under the same names."""
+
+    def of(sign: int, prediction: str = "epsilon", process: object = None, **given: object) -> Model:
+        class Mine(torch.nn.Conv2d):
+            def forward(self, x: torch.Tensor, time: torch.Tensor, class_labels: torch.Tensor) -> torch.Tensor:
+                return sign * super().forward(x)
+
+        network = Mine(3, 3, 1)
+        torch.nn.init.ones_(network.weight)
+        torch.nn.init.zeros_(network.bias)
+        denoiser = NetworkDenoiser(network, process or VariancePreserving(), prediction, **given)
+        return Model(denoiser, None, {"image_size": SIZE}, "")
+
+    def scaled(factor: float) -> InversionMethod:
+        @dataclass(frozen=True)
+        class Scaled(InversionMethod):
+            name = "scaled"
+
+            def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
+                return states[-1] * factor
+
+        return Scaled()
+
+    out = tmp_path / "out"
+    translate_folder(of(1), images, out, scaled(1.0), num_steps=3)
+    assert translate_folder(of(1), images, out, scaled(1.0), num_steps=3).translated == 0
+    for other, method, said in (
+        (of(1, "velocity"), scaled(1.0), "prediction was"),
+        (of(1, process=VariancePreserving(beta_end=0.02)), scaled(1.0), "process was"),
+        (of(1, classes=[0, 2]), scaled(1.0), "conditioning was"),
+        (of(-1), scaled(1.0), "model_code was"),
+        (of(1), scaled(2.0), "method_code was"),
+    ):
+        with pytest.raises(InvalidParameterError, match=said):
+            translate_folder(other, images, out, method, num_steps=3)
 
 
 def test_outputs_of_images_that_are_damaged_or_gone_do_not_stay_unsaid(

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from spectral_collapse.denoisers import GaussianDenoiser
+from spectral_collapse.denoisers import GaussianDenoiser, NetworkDenoiser
+from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import create
 from spectral_collapse.networks import Model
+from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.translation import inverted, translate, translated
 from tests.gaussian import draw, two_means
 
@@ -61,6 +63,34 @@ def test_latents_alone_are_those_of_the_translation_and_computed_once(
     assert torch.equal(first, whole.latents)
     monkeypatch.setattr(type(method), "invert", None)  # a second inversion would fail
     assert torch.equal(inverted(known, method, images, 0, num_steps=10, seed=3), first)
+
+
+def test_guidance_needs_labels() -> None:
+    network, images = torch.nn.Conv2d(3, 3, 1), torch.zeros(1, 3, SIZE, SIZE)
+    model = Model(NetworkDenoiser(network, VariancePreserving()), None, {}, "")
+    network.forward = lambda x, time: x
+    for guidance in (1.0, 2.0):
+        if guidance == 1:
+            assert translate(model, create("standard"), images, 0, num_steps=2, guidance=guidance).network_calls == 4
+            continue
+        with pytest.raises(InvalidParameterError, match="guidance 2 needs a null label"):
+            translate(model, create("standard"), images, 0, num_steps=2, guidance=guidance)
+    network.forward = lambda x, time, class_labels: x  # which does not say how many it has
+    model = Model(NetworkDenoiser(network, VariancePreserving()), None, {}, "")
+    assert translate(model, create("standard"), images, 0, num_steps=2, guidance=2.0).network_calls == 6
+
+
+def test_a_network_changed_in_place_gets_latents_of_its_own(home: Path) -> None:
+    network = torch.nn.Conv2d(3, 3, 1)
+    network.forward = lambda x, time: torch.nn.Conv2d.forward(network, x)
+    known = Model(NetworkDenoiser(network, VariancePreserving()), None, {}, "0" * 12)
+    images = draw(0.01, 2, 3, SIZE)
+    before = translated(known, create("standard"), images, 0, num_steps=3).latents
+    with torch.no_grad():
+        network.weight.zero_()
+    after = translated(known, create("standard"), images, 0, num_steps=3).latents
+    assert torch.equal(after, translate(known, create("standard"), images, 0, num_steps=3).latents.half().float())
+    assert not torch.equal(before, after)
 
 
 def test_images_are_rebuilt_from_the_latents_of_their_translation(

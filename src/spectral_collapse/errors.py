@@ -91,8 +91,9 @@ def listed(items: Iterable[object], most: int = 10) -> str:
 
 
 def first_line(error: BaseException, most: int = 200) -> str:
-    """The first line of what a library says, or the name of its error where it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:most]
+    """The first line of what a library says, cut between words, or the name of its error where it says nothing."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return line if len(line) <= most else f"{line[:most].rpartition(' ')[0] or line[:most]}..."
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -122,7 +123,7 @@ def problems(error: ValidationError, known: Iterable[str] = ()) -> str:
 
     known: the keys that there are, for the answer to one that there is not.
     """
-    every = error.errors(include_url=False)
+    every = _joined(error.errors(include_url=False))
     inside = {problem["loc"][:-1] for problem in every}  # what is too short for want of its wrong items
     lacking = [_place(problem) for problem in every if problem["type"] == "missing"]
     found = [
@@ -135,6 +136,27 @@ def problems(error: ValidationError, known: Iterable[str] = ()) -> str:
     if len(found) > 3:
         clauses.append(f"{len(found) - 3} more are wrong")
     return "; ".join(clauses)
+
+
+def _joined(every: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Of a value that is none of several kinds, for which pydantic has a problem each, one that names them all."""
+    found: list[ErrorDetails] = []
+    kind = re.compile(r"(is-instance|lax-or-strict)\[")
+    several = {one["loc"][:-1] for one in every if one["loc"] and kind.match(str(one["loc"][-1]))}
+    for problem in every:
+        place = problem["loc"][:-1]
+        if place not in several:
+            found.append(problem)
+        elif all(one["loc"] != place for one in found):
+            kinds = [_kind(str(one["loc"][-1])) for one in every if one["loc"][:-1] == place]
+            found.append({**problem, "type": "kinds", "loc": place, "msg": f"must be {' or '.join(kinds)}"})
+    return found
+
+
+def _kind(name: str) -> str:
+    """What pydantic calls a kind of values, in plain words."""
+    known = re.fullmatch(r"is-instance\[(\w+)\]", name)
+    return f"a {known[1]}" if known else "a path" if "Path" in name else {"str": "a text"}.get(name, name)
 
 
 def _clause(problem: ErrorDetails, known: Iterable[str]) -> str:

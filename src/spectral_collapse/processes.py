@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 
 from spectral_collapse import memory
-from spectral_collapse.checks import check_count, check_generator, check_is, check_name, check_number
+from spectral_collapse.checks import check_count, check_generator, check_is, check_name, check_number, described
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.later import torch
 
@@ -55,6 +55,23 @@ def check_levels(*levels: object) -> None:
     """Raises InvalidParameterError unless all arguments are a `Level`."""
     for level in levels:
         check_is("a level", level, Level, "a processes.Level, as process.levels(50) gives them")
+
+
+def check_trajectory(process: Process, num_steps: int) -> None:
+    """Raises InvalidParameterError unless a process gives num_steps + 1 levels whose noise grows."""
+    levels, kind = process.levels(num_steps), type(process).__name__
+    if not isinstance(levels, list | tuple) or len(levels) != num_steps + 1:
+        given = f"{len(levels)} levels" if isinstance(levels, list | tuple) else described(levels)
+        raise InvalidParameterError(
+            f"levels({num_steps}) of a process must be a list of {num_steps + 1} levels; {kind} gives {given}"
+        )
+    check_levels(*levels)
+    ratios = [level.ratio for level in levels]
+    if ratios != sorted(ratios) or ratios[0] == ratios[-1]:
+        raise InvalidParameterError(
+            f"the levels of a process must go from the cleanest to the noisiest, by sigma / alpha; those of {kind} go "
+            f"from {ratios[0]:.4g} to {ratios[-1]:.4g} and not upwards throughout"
+        )
 
 
 class Process(Protocol):

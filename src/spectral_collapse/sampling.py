@@ -23,7 +23,7 @@ from spectral_collapse.denoisers.base import check_asked, check_denoiser, check_
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL
 from spectral_collapse.later import torch
-from spectral_collapse.processes import Level, check_levels
+from spectral_collapse.processes import Level, check_levels, check_trajectory
 
 
 @dataclass(frozen=True)
@@ -181,6 +181,15 @@ class CountingDenoiser:
                 )
             if first:
                 check_finite(half.detach(), f"the denoiser's first answer: NaN or infinity in {name}")
+        if (
+            torch.is_grad_enabled()
+            and x.requires_grad
+            and not (answer.noise.requires_grad and answer.clean.requires_grad)
+        ):
+            raise InvalidParameterError(
+                "this method needs the gradient of noise and clean with respect to x, and the denoiser's answer has "
+                "none; compute it without torch.no_grad() and .detach(), or use a method without gradients"
+            )
         return answer
 
 
@@ -196,9 +205,26 @@ def look(step: Step, what: str, steps: int, callback: Callback | None) -> torch.
             f"{what}: step {step.index + 1} of {steps} turned the shape {tuple(step.x.shape)} into {tuple(x.shape)}"
         )
     check_finite(x, f"{what}: NaN or infinity at step {step.index + 1} of {steps}")
+    _check_halves(step)
     if callback is not None:
         callback(step)
     return x
+
+
+def _check_halves(step: Step) -> None:
+    """Raises InvalidParameterError for a first answer that makes up the state only with noise and clean exchanged."""
+    if step.index or step.prediction is None:
+        return
+    noise, clean = step.prediction
+    right, exchanged = (
+        float((step.x - step.level.alpha * first - step.level.sigma * second).norm())
+        for first, second in ((clean, noise), (noise, clean))
+    )
+    if exchanged < 1e-3 * float(step.x.norm()) < 0.1 * right:
+        raise InvalidParameterError(
+            "the denoiser's answer makes up x = alpha * clean + sigma * noise only if its halves are exchanged; return "
+            "Prediction(noise, clean), in this order or by these names"
+        )
 
 
 class GuidedDenoiser:
@@ -323,6 +349,7 @@ def sample(
     """
     check_denoiser(denoiser)
     check_images(latent, "latent")
+    check_trajectory(denoiser.process, num_steps)
     levels = denoiser.process.levels(num_steps)
     run = SamplingState(denoiser, as_labels(label, latent), levels, guidance, null_label)
     return descend(run, latent, plain_step, callback)

@@ -112,6 +112,7 @@ def translate(
     check_number("guidance", guidance, 0)
     check_generator(generator)
     check_count("null_label", null_label, 0)
+    own.check_guidance(model, guidance, null_label)
     batch_size = check_count("batch_size", batch_size, 1)
     check_flag("progress", progress)
     check_flag("rebuild", rebuild)
@@ -306,13 +307,14 @@ def translate_folder(
     manifest = Manifest(
         output,
         {
-            "model": own.fingerprint(model),
+            "model": own.current_hash(model) or own.fingerprint(model),
             "precision": str(own.precision(model)),
             "method": method.name,
             "parameters": {name: described(value) for name, value in method.params.items()},
             **{"num_steps": num_steps, "guidance": guidance, "size": shape, "tiles": tiles, "seed": seed},
             "labels": [source_label, target_label, null_label],
             "latents": keep_latents,
+            **own.computation(model, method, num_steps),
         },
         COLUMNS,
     )
@@ -449,7 +451,7 @@ def _key(
     denoiser = model.denoiser
     try:
         found = {
-            "model": model.hash,
+            "model": own.current_hash(model),
             "method": identity(method),
             "images": hashlib.sha256(images.contiguous().cpu().numpy().tobytes()).hexdigest(),
             "shape": list(images.shape),

@@ -49,6 +49,39 @@ def test_structure_cutoffs() -> None:
     assert edges(64) * 64 / 2 == pytest.approx(edges(256) * 256 / 2)
 
 
+class _Mine:
+    """Two images of a user's, of which the second is what is given."""
+
+    kind, origin, fingerprint = "real", "mine", "0"
+
+    def __init__(self, second: object, **given: object) -> None:
+        self.second = second
+        self.ids = self.groups = self.clusters = ["a", "b"]
+        vars(self).update(given)
+
+    def target(self, index: int) -> object:
+        return self.second if index else torch.zeros(3, 8, 8)
+
+    source = target
+
+
+def test_images_that_a_data_set_of_ones_own_gives_are_looked_at() -> None:
+    def stacked(second: object, **given: object) -> object:
+        return datasets.DomainDataset(datasets.info("photos_x8"), "test", 8, _Mine(second, **given)).stack()
+
+    assert stacked(torch.ones(3, 8, 8)).target.shape == (2, 3, 8, 8)
+    for wrong, said in (
+        (torch.full((3, 8, 8), 255.0), r"the image 'b' must be .* in \[-1, 1\]; it is .* in \[255, 255\]"),
+        (torch.zeros(3, 4, 4), r"a floating-point tensor 3 x 8 x 8 .* of shape \(3, 4, 4\)"),
+        (torch.zeros(3, 8, 8, dtype=torch.uint8), "the image 'b' must be a floating-point tensor"),
+        (None, "it is None"),
+    ):
+        with pytest.raises(DataError, match=said):
+            stacked(wrong)
+    with pytest.raises(InvalidParameterError, match="has 2 ids, 2 groups, 1 clusters"):
+        stacked(torch.ones(3, 8, 8), clusters=["a"])
+
+
 @each("name", ["photos_x16", "edges2shoes"])
 def test_training_items_are_unpaired(name: str) -> None:
     source = "real" if name.startswith("photos") else "rendered"

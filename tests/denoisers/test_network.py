@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import accelerate
@@ -63,6 +64,17 @@ def test_only_x_receives_a_gradient_and_the_network_stays_as_it_was() -> None:
     assert x.grad.abs().sum() > 0
     assert all(weight.grad is None and weight.requires_grad for weight in network.parameters())
     assert network.training
+
+
+def test_a_network_without_a_gradient_is_refused_where_a_method_needs_one() -> None:
+    """Its skip connections alone would have one, and a method that uses it another latent, unsaid."""
+    for silent in (torch.no_grad, torch.inference_mode):
+        denoiser = NetworkDenoiser(_Other(silent()(lambda x: x.tanh())), VariancePreserving(), "velocity")
+        x = torch.rand(1, 3, 16, 16)
+        assert inversion.create("standard").invert(denoiser, x, 0, 3).latent.isfinite().all()
+        for method in ("ovg", "gnri"):
+            with pytest.raises(InvalidParameterError, match="this _Other answered without a gradient, as under torch"):
+                inversion.create(method).invert(denoiser, x, 0, 3)
 
 
 def _conditioned_kinds() -> dict[str, NetworkDenoiser]:
@@ -246,8 +258,17 @@ def test_weights_that_are_stored_in_eight_bits_are_computed_with_in_more() -> No
 
 
 class _Other(torch.nn.Module):
+    def __init__(self, answer: Callable[[torch.Tensor], object]) -> None:
+        super().__init__()
+        self.answer = answer
+
     def forward(self, x: torch.Tensor, time: torch.Tensor) -> object:
-        return (x, time)
+        return self.answer(x)
+
+
+class _ByY(torch.nn.Module):
+    def forward(self, x: torch.Tensor, time: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return x
 
 
 UNET, CONDITIONAL = tiny_unet(), tiny_conditional_unet()
@@ -275,7 +296,17 @@ REFUSED: list[tuple[dict[str, object], str]] = [
     ),
     ({"network": "net"}, r"network must be a torch\.nn\.Module; 'net' was given"),
     *(({"process": wrong}, "process must be a noise process") for wrong in (None, VariancePreserving, "flow")),
-    ({"network": _Other()}, "this _Other answered"),
+    *(
+        ({"network": _Other(answer)}, "this _Other answered .* floating-point tensor")
+        for answer in (
+            lambda x: (x, x),
+            lambda x: torch.cat([x, x[:, :1]], 1),  # which of the channels count?
+            lambda x: x.round().long(),
+            lambda x: x.flatten(1),
+        )
+    ),
+    ({"context": torch.randn(3, 5, 6)}, "takes no encoder_hidden_states, so it takes no context="),
+    ({"network": _ByY()}, "takes its labels as 'y', and would not get them; call the argument class_labels"),
     ({"label": 3}, r"domain labels \[3\] .* 0 to 2"),
     ({"shape": (3, 16, 16)}, f"{ASKED}: are these images, and not yet latents\\?"),
     ({"shape": (4, 16, 17)}, rf"{ASKED}; \(4, 16, 17\) was given$"),

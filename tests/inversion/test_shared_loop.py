@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -229,21 +233,142 @@ def test_a_step_that_returns_another_shape_is_named() -> None:
 
 
 @each("method", EXAMPLES)
-def test_who_writes_into_a_state_does_not_write_into_the_callers_images(method: InversionMethod) -> None:
-    class Rude(EmbeddedGaussian):
-        def conditioned(self, x: torch.Tensor, level: Level, embedding: torch.Tensor) -> Prediction:
-            found = super().conditioned(x, level, embedding)
-            if not x.requires_grad:
-                x.add_(0.01)
-            return found
-
+def test_a_callback_that_writes_into_a_state_does_not_write_into_the_callers_images(method: InversionMethod) -> None:
     x = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
-    before = x.clone()
-    found = method.invert(Rude(VariancePreserving(), 0.5, 16), x, 0, 5, callback=lambda step: step.x.mul_(0.9))
+    denoiser, before = EmbeddedGaussian(VariancePreserving(), 0.5, 16), x.clone()
+    found = method.invert(denoiser, x, 0, 5, callback=lambda step: step.x.mul_(0.9))
     latent = found.latent.clone()
-    method.sample(Rude(VariancePreserving(), 0.5, 16), found, 1, callback=lambda step: step.x.mul_(0.9))
+    method.sample(denoiser, found, 1, callback=lambda step: step.x.mul_(0.9))
     assert torch.equal(x, before)
     assert torch.equal(found.latent, latent)
+
+
+class _Mine(InversionMethod):
+    """A method of a user's, of whatever is given."""
+
+    name = "mine"
+
+    def __init__(self, **given: object) -> None:
+        vars(self).update({name: functools.partial(one, self) for name, one in given.items()})
+
+
+def _seen(value: Callable[[torch.Tensor], object]) -> Callable[..., object]:
+    def step(method: InversionMethod, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, None]:
+        run.seen["mine"] = value(x)
+        return x, None
+
+    return step
+
+
+@each(
+    ("given", "sentence"),
+    [
+        ({"step": lambda self, run, x: (x.mul_(2), None)}, r"step 1 of 3 wrote into the state"),
+        (
+            {"finish": lambda self, run, states: states[-1][:1]},
+            r"finish must return .* \(2, 1, 4, 4\); a tensor of shape",
+        ),
+        ({"finish": lambda self, run, states: None}, "finish must return the terminal state, .*; None was returned"),
+        ({"finish": lambda self, run, states: run.noise[0]}, r"run\.noise\[0\] was asked for, .* 0 noise maps"),
+        ({"draws": lambda self, num_steps: 1}, "mine draws random noise and says that it is not stochastic"),
+        ({"draws": lambda self, num_steps: -1}, r"mine: draws\(3\) must be a whole number of at least 0; -1 was given"),
+        ({"step": _seen(lambda x: x.mean())}, r"run\.seen\['mine'\] must be a tensor of one value for each of 2"),
+        ({"step": _seen(lambda x: 1.0)}, r"run\.seen\['mine'\] must be .*; 1\.0 was given"),
+    ],
+)
+def test_a_method_of_ones_own_that_does_not_keep_to_the_loop_is_told_so(
+    given: dict[str, Callable[..., object]], sentence: str
+) -> None:
+    x = torch.randn(2, 1, 4, 4)
+    before = x.clone()
+    with pytest.raises(InvalidParameterError, match=sentence):
+        _Mine(**given).invert(flat(VariancePreserving(), 0.5, 4), x, 0, 3)
+    assert torch.equal(x, before)
+
+
+@each(
+    ("levels", "sentence"),
+    [
+        (lambda found: found[::-1], "from the cleanest to the noisiest, by sigma / alpha; those of Mine go from"),
+        (lambda found: found[:-1], r"levels\(3\) of a process must be a list of 4 levels; Mine gives 3 levels"),
+        (lambda found: None, "must be a list of 4 levels; Mine gives None"),
+        (lambda found: [(one.alpha, one.sigma) for one in found], r"a level must be a processes\.Level"),
+    ],
+)
+def test_levels_of_ones_own_process_are_looked_at(levels: Callable[[list[Level]], object], sentence: str) -> None:
+    class Mine(VariancePreserving):
+        def levels(self, num_steps: int) -> object:
+            return levels(super().levels(num_steps))
+
+    denoiser, x = flat(VariancePreserving(), 0.5, 4), torch.randn(2, 1, 4, 4)
+    denoiser.process = Mine()
+    for call in (lambda: create("standard").invert(denoiser, x, 0, 3), lambda: sample(denoiser, x, 0, 3)):
+        with pytest.raises(InvalidParameterError, match=sentence):
+            call()
+
+
+def test_a_denoiser_without_a_gradient_is_refused_where_a_method_needs_one() -> None:
+    exact = flat(VariancePreserving(), 0.5, 8)
+
+    class Silent:
+        process = exact.process
+
+        @torch.no_grad()
+        def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+            return exact(x, level, label)
+
+    for name in ("ovg", "gnri"):
+        with pytest.raises(InvalidParameterError, match="and the denoiser's answer has none"):
+            create(name).invert(Silent(), torch.randn(2, 1, 8, 8), 0, 4)
+
+
+def test_halves_in_the_wrong_order_are_refused() -> None:
+    exact = flat(VariancePreserving(), 0.5, 8)
+
+    class Exchanged:
+        process = exact.process
+
+        def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+            noise, clean = exact(x, level, label)
+            return Prediction(clean, noise)
+
+    x = torch.randn(2, 1, 8, 8)
+    for call in (
+        lambda: create("standard").invert(Exchanged(), x, 0, 4),
+        lambda: sample(Exchanged(), x, 0, 4),
+    ):
+        with pytest.raises(InvalidParameterError, match="only if its halves are exchanged; return Prediction"):
+            call()
+
+
+def test_images_as_bytes_have_them_are_refused_and_latents_of_any_size_are_not() -> None:
+    denoiser, x = flat(VariancePreserving(), 0.5, 8), torch.rand(2, 1, 8, 8)
+    with pytest.raises(
+        InvalidParameterError, match=r"but images must lie in \[-1, 1\]; of x in \[0, 255\] give x / 127"
+    ):
+        create("standard").invert(denoiser, 255 * x, 0, 4)
+    assert create("standard").invert(denoiser, 255 * (x - 0.5), 0, 4).latent.isfinite().all()
+
+
+def test_a_registered_class_has_its_own_name_and_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Half(METHODS["standard"]):
+        pass
+
+    @dataclass(frozen=True)
+    class Strong(InversionMethod):
+        strength: float
+        name = "strong"
+
+    monkeypatch.setitem(METHODS, "half", Half)
+    monkeypatch.setitem(METHODS, "strong", Strong)
+    with pytest.raises(
+        InvalidParameterError, match="registered as 'half' calls itself 'standard'; write name = 'half'"
+    ):
+        create("half")
+    with pytest.raises(InvalidParameterError, match="method 'strong' needs strength, which has no default"):
+        create("strong")
+    assert create("strong", strength=2.0).params == {"strength": 2.0}
 
 
 def test_rf_inversion_remembers_the_image_where_sampling_is_led_to_it() -> None:

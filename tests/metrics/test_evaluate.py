@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -14,8 +14,9 @@ from scipy import stats
 
 from spectral_collapse import metrics
 from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError
-from spectral_collapse.metrics.base import Inputs
+from spectral_collapse.metrics.base import Inputs, ScoreInfo
 from spectral_collapse.metrics.evaluate import INPUTS, evaluate
+from spectral_collapse.metrics.ranges import check_latents
 from tests.each import each
 
 from .images import textures
@@ -189,6 +190,39 @@ def test_a_score_that_refuses_is_missing_among_all_and_an_error_by_name(given: d
         evaluate(["haarpsi"], **small)
     with pytest.raises(DataError, match="S_G is a score of a set and got 1 latent"):
         evaluate(["s_g"], latents=given["latents"][:1])
+
+
+@each(
+    ("function", "per", "sentence"),
+    [
+        (lambda x: x.sub_(1).mean((1, 2, 3)), "sample", "'mine' wrote into latents, which other scores get too"),
+        (
+            lambda x: x.mean(),
+            "sample",
+            r"'mine', which is per sample, must return a tensor \(3,\) .*; a tensor of shape",
+        ),
+        (lambda x: x.mean((1, 2, 3)), "set", "'mine', which is per set, must return one number"),
+        (lambda x: None, "sample", "None was returned"),
+        (lambda x: "high", "set", "'high' was returned"),
+        (lambda x: x.mean((1, 2, 3)).requires_grad_(), "sample", "without a gradient; .* with one was returned"),
+    ],
+)
+def test_a_score_of_ones_own_that_gives_something_else_is_named(
+    function: Callable[[torch.Tensor], object], per: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = ScoreInfo("mine", function, "m", None, (0.0, 1.0), "latent", per, "mine")
+    monkeypatch.setitem(metrics.SCORES, "mine", card)
+    with pytest.raises(InvalidParameterError, match=sentence):
+        evaluate(["mine"], latents=torch.randn(3, 4, 8, 8))
+
+
+def test_channels_last_are_refused() -> None:
+    latents = torch.randn(3, 4, 8, 16)
+    assert evaluate(["s_dc"], latents=latents)["s_dc"].shape == (3,)
+    for call in (lambda x: evaluate(["s_dc"], latents=x), metrics.s_dc):
+        with pytest.raises(InvalidParameterError, match=r"channels last; give latents\.permute\(0, 3, 1, 2\)"):
+            call(latents.permute(0, 2, 3, 1))
+    assert check_latents("s", torch.randn(3, 16, 4, 4)).shape == (3, 16, 4, 4)  # many channels of few pixels
 
 
 def test_the_values_of_white_noise_stand_beside_those_found() -> None:

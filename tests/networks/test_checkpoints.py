@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from spectral_collapse import networks
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.networks import autoencoder as autoencoders
-from spectral_collapse.networks import checkpoints
+from spectral_collapse.networks import checkpoints, own
 from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import VarianceExploding
 from spectral_collapse.store.identity import identity
@@ -75,6 +76,36 @@ def test_the_hash_covers_weights_and_configuration(folder: Path) -> None:
         file.write_text(json.dumps({**config, key: 4 if key == "norm_num_groups" else "gelu"}))
         assert networks.load_model("photos").hash != first
         file.write_text(before)
+
+
+def test_weights_that_are_changed_in_place_have_another_hash(folder: Path) -> None:
+    """Nothing that the weights as loaded made stands for what they make now, in copies and in other processes too."""
+    model = networks.load_model("photos")
+    weights = next(iter(model.denoiser.network.parameters()))
+    assert own.current_hash(networks.load_model("photos").to("cpu")) == own.current_hash(model) == model.hash
+    copied = copy.deepcopy(model)
+    for one in (model, copied):
+        with torch.no_grad():
+            next(iter(one.denoiser.network.parameters())).zero_()
+    zeroed = own.current_hash(model)
+    assert model.hash != zeroed == own.current_hash(copied) == own.current_hash(pickle.loads(pickle.dumps(model)))
+    with torch.no_grad():
+        weights.add_(1)
+    assert own.current_hash(model) not in (model.hash, zeroed)
+
+
+def test_what_is_no_model_is_named_with_what_makes_one(folder: Path) -> None:
+    denoiser = networks.load_model("photos").denoiser
+    for call, said in (
+        (lambda: networks.two_models(denoiser, denoiser), "source must be a Model"),
+        (lambda: networks.open_model(denoiser), r"was given: give networks\.Model\(denoiser, None"),
+        (lambda: networks.Model(denoiser, torch.nn.Conv2d(3, 3, 1), {}, ""), "has a config; a Conv2d was given"),
+    ):
+        with pytest.raises(InvalidParameterError, match=said):
+            call()
+    assert networks.GreyModel(denoiser, None, {}, "").encode(torch.zeros(1, 3, 16, 16)).shape == (1, 1, 16, 16)
+    with pytest.raises(CheckpointError, match="needs 64; name another checkpoint, or give the size that it is for, as"):
+        networks.load_model("photos").check_made_for("photos_x8", "photos", 64)
 
 
 def test_encoding_and_decoding_use_the_measured_statistics() -> None:

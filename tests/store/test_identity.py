@@ -112,6 +112,27 @@ def test_what_the_package_ships_stands_for_its_name_and_parameters_and_every_met
     assert len(set(found)) == len(found)
 
 
+class Scaled(inversion.InversionMethod):
+    """A subclass of a dataclass that is none itself."""
+
+    name = "scaled"
+
+    def __init__(self, factor: float) -> None:
+        vars(self)["factor"] = factor
+
+    @functools.cached_property
+    def twice(self) -> float:
+        return 2 * self.factor
+
+
+def test_what_an_instance_holds_besides_the_fields_of_its_base_counts() -> None:
+    method = Scaled(1.0)
+    known = identity(method)
+    assert known != identity(Scaled(2.0))
+    assert method.twice == 2
+    assert identity(method) == known  # nothing that is kept on the way counts
+
+
 @dataclasses.dataclass
 class Holds:
     value: object

@@ -101,6 +101,18 @@ def test_a_worker_loads_what_jobs_share_once() -> None:
     assert other is not first
 
 
+def test_names_in_uses_and_jobs_without_arrays_are_refused() -> None:
+    """A changed method of a name would be found under the old key."""
+    named = Study("named", "?", Powers, jobs, combine, lambda request: iter(["standard"]))
+    with pytest.raises(InvalidParameterError, match=r"and no names; 'standard' was given"):
+        named.run(executor="here")
+    bare = Study("bare", "?", Powers, lambda request: {"one": lambda: 3.0}, combine)
+    with pytest.raises(
+        InvalidParameterError, match=r"the job 'one' of the study 'bare' gives must be a dict of arrays"
+    ):
+        bare.run(executor="here")
+
+
 def test_other_versions_of_libraries_are_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
     STUDY.run(executor="here")
     versions = results._versions()

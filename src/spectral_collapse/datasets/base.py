@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,7 +25,7 @@ from spectral_collapse.checks import (
 )
 from spectral_collapse.datasets.download import Download
 from spectral_collapse.datasets.files import fingerprint
-from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.errors import DataError, InvalidParameterError, listed
 from spectral_collapse.labels import NULL, SOURCE, TARGET  # noqa: F401  (all three are public here too)
 from spectral_collapse.later import torch
 
@@ -240,6 +241,12 @@ class DomainDataset(Dataset):
         check_count("size", size, 1)
         if isinstance(images, type) or not all(hasattr(images, name) for name in _IMAGES):
             raise InvalidParameterError(f"images must have {', '.join(_IMAGES)}; {described(images)} was given")
+        lengths = {name: len(getattr(images, name)) for name in ("ids", "groups", "clusters") if hasattr(images, name)}
+        if len(set(lengths.values())) > 1:
+            raise InvalidParameterError(
+                f"ids, groups and clusters must have an entry for each image; {info.name} has "
+                f"{listed(f'{count} {name}' for name, count in lengths.items())}"
+            )
         self.info, self.split, self.size, self.images = info, split, size, images
         self.name, self.kind, self.origin, self.ids = info.name, images.kind, images.origin, images.ids
         self.fingerprint = images.fingerprint
@@ -277,6 +284,7 @@ class DomainDataset(Dataset):
             raise InvalidParameterError(f"a batch of {self.name} needs at least one index; none was given")
         bar = tqdm(indices, desc=f"{self.name} {self.split}", disable=len(indices) <= 500, leave=False)
         items = [self[i] for i in bar]
+        _check_items(self, indices, items)
         if self.split != "train":
             return Pair(*(torch.stack(side) for side in zip(*items, strict=True)))
         images, labels = zip(*items, strict=True)
@@ -291,3 +299,17 @@ class DomainDataset(Dataset):
                 f"{self.name} {self.split} has {len(self)} items; the index {described(index)} was given"
             )
         return range(len(self))[index]
+
+
+def _check_items(dataset: DomainDataset, indices: list[int], items: list[Unpaired | Pair]) -> None:
+    """Raises DataError for images that are not what a data set gives."""
+    several = range(1 if dataset.split == "train" else 2)  # a training item is an image and its label
+    for index, image in ((index, item[place]) for index, item in zip(indices, items, strict=True) for place in several):
+        real = isinstance(image, torch.Tensor) and image.is_floating_point() and image.numel()
+        low, high = map(float, torch.aminmax(image)) if real else (math.nan, math.nan)
+        if not real or image.shape != (3, dataset.size, dataset.size) or not -1.001 <= low <= high <= 1.001:
+            name, given = dataset.ids[range(len(dataset))[index]], f" in [{low:.4g}, {high:.4g}]" if real else ""
+            raise DataError(
+                f"{dataset.name}: the image {name!r} must be a floating-point tensor 3 x {dataset.size} x "
+                f"{dataset.size} in [-1, 1]; it is {described(image)}{given}"
+            )

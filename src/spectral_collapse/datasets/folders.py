@@ -88,7 +88,7 @@ def pairs(source: Path, target: Path, split: Split, size: int) -> Images:
     if len(stems) < 4:
         raise DataError(
             f"{len(stems)} of {len(sources)} images in {shown(source)} have a target of their name in {shown(target)}; "
-            "four pairs are needed at least"
+            "at least four pairs are needed, and about twelve to be sure that both domains get reference images"
         )
     owner = {stem: stem.rpartition("/")[0] for stem in stems}
     if "" in owner.values() or len(set(owner.values())) < 2:
@@ -98,7 +98,7 @@ def pairs(source: Path, target: Path, split: Split, size: int) -> Images:
     if split == "train" and len({shown_as_target(stem) for stem in ids}) < 2:
         raise DataError(
             f"{len(ids)} of {len(stems)} pairs are kept apart from the test images, which is too few for reference "
-            "images of both domains; more pairs are needed"
+            "images of both domains; about twelve pairs do nearly always"
         )
     contents = (hashlib.sha256(files[stem].read_bytes()).hexdigest() for stem in ids for files in (sources, targets))
     origin = f"{len(stems)} pairs of images of the folders {source.name} and {target.name}"

@@ -19,6 +19,8 @@ PredictionType = Literal["epsilon", "sample", "velocity", "edm", "flow"]
 PREDICTION_TYPES: tuple[PredictionType, ...] = get_args(PredictionType)
 _Number = TypeVar("_Number", float, "torch.Tensor")
 _CONTEXT = "encoder_hidden_states"
+_LABELS = ("y", "label", "labels", "c", "cls", "classes", "class_label")
+"""What networks of others call the argument that is class_labels here."""
 _COMPILED = "_orig_mod"
 """Where torch.compile's wrapper has the network."""
 _NEED_ADDED = ("text_image", "text_time", "image", "image_hint")
@@ -144,8 +146,8 @@ class NetworkDenoiser:
     Raises:
         InvalidParameterError: an argument of another type, an unknown prediction type, one that says nothing of the
             image at the process's last level ('epsilon' and 'edm' where alpha is 0), sigma_data <= 0, a label or
-            classes that the network does not have, or a UNet2DConditionModel without any conditioning on the label or
-            without the `added` that it needs.
+            classes that the network does not have, labels that it takes under another name than class_labels, or a
+            UNet2DConditionModel without any conditioning on the label or without the `added` that it needs.
     """
 
     def __init__(
@@ -170,6 +172,7 @@ class NetworkDenoiser:
                 "where alpha is 0; use one that predicts 'flow', 'velocity' or 'sample', or FlowMatching(last=0.999)"
             )
         network, self._called = unwrapped(network), called(network)
+        _check_label_argument(network)
         self.network, self.process, self.prediction, self.sigma_data = network, process, prediction, sigma_data
         self.context = context
         self._takes_class = _takes_class_labels(network)
@@ -194,6 +197,11 @@ class NetworkDenoiser:
         label = self._known(label).to(x.device)
         inputs = {name: rows.to(x.device)[label] for name, rows in self._per_label_inputs.items()}
         return self._predict(x, level, self._class_of(label), inputs, {})
+
+    @property
+    def takes_class(self) -> bool:
+        """Whether the network is called with class_labels."""
+        return self._takes_class
 
     def told(self) -> dict[str, torch.Tensor]:
         """What the network receives besides x and time, by name: a row per label (or one for all), or its class."""
@@ -268,7 +276,9 @@ class NetworkDenoiser:
             conditioning[_CONTEXT] = x.new_zeros(len(x), 1, self._cross_attention, dtype=dtype)
         if self._needs_added:
             conditioning["added_cond_kwargs"] = added
-        if torch.is_grad_enabled() and any(one.requires_grad for one in (x, *inputs.values(), *tables.values())):
+        given = (x, *inputs.values(), *tables.values())
+        differentiated = torch.is_grad_enabled() and any(one.requires_grad for one in given)
+        if differentiated:
             _check_differentiable(self.network)
         prefix = "" if self._called is self.network else f"{_COMPILED}."
         weights = {f"{prefix}{name}": table.to(dtype) for name, table in tables.items()}
@@ -279,10 +289,17 @@ class NetworkDenoiser:
             else:
                 output = self._called(*arguments, **conditioning)
         output = output if isinstance(output, torch.Tensor) else getattr(output, "sample", output)
-        if not isinstance(output, torch.Tensor) or output[:, : x.shape[1]].shape != x.shape:
+        real = isinstance(output, torch.Tensor) and output.is_floating_point()
+        if not real or output.ndim != 4 or output.shape not in (x.shape, (len(x), 2 * x.shape[1], *x.shape[2:])):
+            kind = f" of {output.dtype}" if isinstance(output, torch.Tensor) and not real else ""
             raise InvalidParameterError(
-                f"this {type(self.network).__name__} answered {tuple(x.shape)} with {described(output)}; "
-                "it must give a tensor, or an object with .sample, of the shape of x or with more channels"
+                f"this {type(self.network).__name__} answered {tuple(x.shape)} with {described(output)}{kind}; it must "
+                "give a floating-point tensor, or an object with .sample, of the shape of x or of twice its channels"
+            )
+        if differentiated and not output.requires_grad:
+            raise InvalidParameterError(
+                f"this {type(self.network).__name__} answered without a gradient, as under torch.no_grad() or after "
+                ".detach() in its forward, and this method needs one; take that out, or use a method without gradients"
             )
         output = output[:, : x.shape[1]].to(x.dtype)
         return Prediction(c.noise_skip * x + c.noise_out * output, c.clean_skip * x + c.clean_out * output)
@@ -358,6 +375,8 @@ class NetworkDenoiser:
                 f"this {kind} has no class embedding, so the domain label must reach it through "
                 "context=, a tensor (labels, tokens, channels) of cross-attention states"
             )
+        if self.context is not None and not _takes(self.network, _CONTEXT):
+            raise InvalidParameterError(f"this {kind} takes no {_CONTEXT}, so it takes no context=")
         if self._needs_added != takes_added:
             needs = "needs added=, its added_cond_kwargs by name" if self._needs_added else "takes no added="
             raise InvalidParameterError(f"this {kind} {needs}")
@@ -458,6 +477,16 @@ def _check_differentiable(network: torch.nn.Module) -> None:
         )
 
 
+def _check_label_argument(network: torch.nn.Module) -> None:
+    """Raises InvalidParameterError for a network that takes its labels as an argument of another name."""
+    third = list(inspect.signature(network.forward).parameters)[2:3]
+    if third and third[0] in _LABELS:
+        raise InvalidParameterError(
+            f"this {type(network).__name__} takes its labels as {third[0]!r}, and would not get them; call the "
+            "argument class_labels, or leave it out if there are no labels"
+        )
+
+
 def _whole_numbers(classes: object) -> torch.Tensor:
     """Class indices as a LongTensor. Raises InvalidParameterError for anything but a row of whole numbers."""
     try:
@@ -491,6 +520,12 @@ def _check_conditioning(context: object, added: object) -> None:
 
 def _is_real(value: object) -> bool:
     return isinstance(value, torch.Tensor) and value.is_floating_point() and value.layout is torch.strided
+
+
+def _takes(network: torch.nn.Module, name: str) -> bool:
+    """Whether a network can be called with an argument of this name."""
+    parameters = inspect.signature(network.forward).parameters.values()
+    return any(one.name == name or one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters)
 
 
 def _takes_class_labels(network: torch.nn.Module) -> bool:

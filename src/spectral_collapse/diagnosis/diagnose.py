@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import xarray as xr
 from tqdm.auto import tqdm
 
 from spectral_collapse import inversion, metrics, paths, sampling
-from spectral_collapse.checks import check_count, check_flag, check_images, check_number, described
+from spectral_collapse.checks import check_count, check_flag, check_images, check_is, check_number, described
 from spectral_collapse.datasets import folders
 from spectral_collapse.errors import DataError, InvalidParameterError, SpectralCollapseError, shown
 from spectral_collapse.inversion import InversionMethod
@@ -55,7 +56,7 @@ def diagnose(
     num_steps: int = 16,
     guidance: float = 1.0,
     size: int | None = None,
-    methods: Mapping[str, InversionMethod] | None = None,
+    methods: Mapping[str, InversionMethod] | Sequence[str] | None = None,
     all_methods: bool = False,
     batch_size: int = 16,
     seed: int = 0,
@@ -74,8 +75,9 @@ def diagnose(
             batch of the same number; else a set. Without it outputs are compared with the model's samples from white
             noise.
         size: height and width that images of folders are resized to; without it the model's own.
-        methods: name -> method, the first of which is judged; without it `cheap_methods`, with all_methods every other
-            of `inversion.METHODS` too, at its defaults. One that cannot work with this model is noted, not raised.
+        methods: names of `inversion.METHODS`, or name -> method, the first of which is judged; without it
+            `cheap_methods`, with all_methods every other of `inversion.METHODS` too, at its defaults. One that cannot
+            work with this model is noted, not raised.
         num_steps, guidance, batch_size, source_label, target_label, null_label, device: as of `translate`.
         seed: of all noise. progress: show a bar over the methods.
 
@@ -98,10 +100,13 @@ def diagnose(
     sources = _batch(images, "images", shape, count)
     targets = None if target is None else _batch(target, "target", shape, 4 * count, sources)
     x = torch.stack(list(sources.values()))
-    tried = dict(methods) if methods else cheap_methods(num_steps)
-    if all_methods:
-        tried |= {name: inversion.create(name) for name in inversion.METHODS if name not in tried}
+    tried = cheap_methods(num_steps) if methods is None else _named(methods)
     latents, outputs, calls, seconds, notes = {}, {GIVEN: x}, {}, {}, []
+    for name in inversion.METHODS if all_methods else ():
+        try:
+            tried.setdefault(name, inversion.create(name))
+        except InvalidParameterError as error:  # one that needs parameters
+            notes.append(f"{name} was left out: {error}")
     labels = source_label, target_label, num_steps, guidance
     for name, method in tqdm(tried.items(), desc="diagnosing", unit="method", disable=not progress):
         started = time.perf_counter()
@@ -180,6 +185,19 @@ def diagnose(
     )
 
 
+def _named(methods: Mapping[str, InversionMethod] | Sequence[str]) -> dict[str, InversionMethod]:
+    """Methods by name. Raises InvalidParameterError for none, and for names of other series."""
+    if isinstance(methods, str) or not isinstance(methods, Mapping | Sequence) or not methods:
+        raise InvalidParameterError(
+            "methods must be names, such as ['standard', 'taba'], or a dict, name -> method, of one method at least; "
+            f"{described(methods)} was given"
+        )
+    found = dict(methods) if isinstance(methods, Mapping) else {name: inversion.create(name) for name in methods}
+    if taken := [name for name in found if name in (WHITE, DRAWN, TRUE, GIVEN)]:
+        raise InvalidParameterError(f"{taken[0]!r} is the name of another series; call the method something else")
+    return found
+
+
 def _check_apart(images: object, target: object) -> None:
     if isinstance(images, str | Path) and isinstance(target, str | Path):
         sides = [paths.expanded(one, what).resolve() for one, what in ((images, "images"), (target, "target"))]
@@ -202,6 +220,7 @@ def _batch(
             )
         found = {str(number): image for number, image in enumerate(given.float().cpu())}
     else:
+        check_is(what, given, str | Path, "a folder, or a floating-point tensor N x 3 x H x W (torch.from_numpy)")
         files = {name[: -len(path.suffix)]: path for name, path in folders.find(given, what).items()}
         names = [list(files)[index] for index in common.spread(len(files), min(count, len(files)))]
         names = list(wanted) if wanted and files.keys() >= set(wanted) else names
@@ -240,6 +259,7 @@ def _seen(latents: torch.Tensor) -> torch.Tensor:
 
 def _options(method: InversionMethod) -> str:
     """A method as the command line takes it."""
-    usual = type(method)().params
-    own_params = {name: value for name, value in method.params.items() if value != usual[name]}
-    return " ".join([f"--method {method.name}", *(f"--set {name}={value:.6g}" for name, value in own_params.items())])
+    fields = {one.name: one.default for one in dataclasses.fields(method)}
+    given = {name: value for name, value in method.params.items() if value != fields[name]}
+    texts = {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in given.items()}
+    return " ".join([f"--method {method.name}", *(f"--set {name}={text}" for name, text in texts.items())])

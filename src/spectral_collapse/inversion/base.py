@@ -18,13 +18,14 @@ from spectral_collapse.checks import (
     check_images,
     check_is,
     check_name,
+    described,
 )
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.denoisers.base import check_denoiser, check_states
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL
 from spectral_collapse.later import torch
-from spectral_collapse.processes import Level, check_levels
+from spectral_collapse.processes import Level, check_levels, check_trajectory
 from spectral_collapse.sampling import (
     Callback,
     CountingDenoiser,
@@ -75,6 +76,12 @@ class ForwardNoise:
         self._draws = torch.stack(drawn).to(like.device)
 
     def __getitem__(self, index: int) -> torch.Tensor:
+        count = self._draws.shape[1]
+        if not -count <= index < count:
+            raise InvalidParameterError(
+                f"run.noise[{index}] was asked for, and each image has {count} noise maps; say how many there are by "
+                "the method's draws or entry_noise"
+            )
         return self._draws[:, index]
 
 
@@ -244,11 +251,19 @@ class InversionMethod:
         """
         check_denoiser(denoiser)
         check_images(clean, "clean")
+        _check_no_bytes(clean)
         check_generator(generator)
         check_flag("record", record)
         check_callback(callback)
+        check_trajectory(denoiser.process, num_steps)
         levels = denoiser.process.levels(num_steps)[: self.walked_steps(num_steps) + 1]
         replaced, steps, what = self.replaced_steps(num_steps), len(levels) - 1, f"{self.name} inversion"
+        check_count(f"{self.name}: draws({num_steps})", self.draws(num_steps), 0)
+        if self.draws(num_steps) and not self.stochastic:
+            raise InvalidParameterError(
+                f"{self.name} draws random noise and says that it is not stochastic, so that all seeds would stand for "
+                "one; give it stochastic = True"
+            )
         # Methods may differentiate, which no tensor of the caller's inference mode can be part of.
         with torch.inference_mode(False), torch.no_grad():
             clean, labels = clean.clone(), as_labels(label, clean).clone()
@@ -259,14 +274,26 @@ class InversionMethod:
             self.prepare(run)
             for index in range(steps):
                 run.position, prediction = index, None
+                changes = None if x.is_inference() else x._version
                 if index < replaced:
                     following_x = self.enter(clean, noise[index if self.fresh else 0], run.following)
                 else:
                     following_x, prediction = self.step(run, x)
+                    if not x.is_inference() and x._version != changes:
+                        raise InvalidParameterError(
+                            f"{what}: step {index + 1} of {steps} wrote into the state that it was given; return a new "
+                            "one, as x = x * 2 makes it and x.mul_(2) does not"
+                        )
                 x = look(Step(index, run.level, run.following, x, prediction, following_x), what, steps, callback)
                 states = [*states, x] if record or self.keeps_states else [x]
             x = states[-1] = self.finish(run, states)
+            if not isinstance(x, torch.Tensor) or x.shape != clean.shape or not x.is_floating_point():
+                raise InvalidParameterError(
+                    f"{what}: finish must return the terminal state, a floating-point tensor of shape "
+                    f"{tuple(clean.shape)}; {described(x)} was returned"
+                )
         check_finite(x, f"{what}: NaN or infinity in the latent")
+        _check_seen(run.diagnostics, len(clean), what)
         return Inversion(
             latent=x / levels[-1].norm,
             levels=levels,
@@ -337,6 +364,25 @@ def least_share(near: float, works: Callable[[float], object]) -> float:
     digits = 1 - math.floor(math.log10(near))
     shares = (place / 10**digits for place in itertools.count(math.floor(near * 10**digits)))
     return next(filter(works, shares))
+
+
+def _check_no_bytes(clean: torch.Tensor) -> None:
+    """Raises InvalidParameterError for images that look as if they were in [0, 255]; latents have values below 0."""
+    low, high = map(float, torch.aminmax(clean.detach()))
+    if low >= 0 and high > 20:
+        raise InvalidParameterError(
+            f"clean spans [{low:.4g}, {high:.4g}], but images must lie in [-1, 1]; of x in [0, 255] give x / 127.5 - 1"
+        )
+
+
+def _check_seen(steps: list[dict[str, torch.Tensor]], count: int, what: str) -> None:
+    """Raises InvalidParameterError unless all diagnostics have a value for each sample."""
+    for name, value in ((name, value) for step in steps for name, value in step.items()):
+        if not isinstance(value, torch.Tensor) or value.shape != (count,):
+            raise InvalidParameterError(
+                f"{what}: run.seen[{name!r}] must be a tensor of one value for each of {count} images; "
+                f"{described(value)} was given"
+            )
 
 
 def _stack_steps(steps: list[dict[str, torch.Tensor]], x: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -25,7 +25,7 @@ from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.later import torch
 from spectral_collapse.metrics import weights as weight_files
 from spectral_collapse.metrics.base import Inputs, ScoreInfo
-from spectral_collapse.metrics.ranges import image_span, span
+from spectral_collapse.metrics.ranges import changes, check_result, check_untouched, image_span, span
 from spectral_collapse.metrics.s_hf import HFReference, check_reference
 from spectral_collapse.metrics.s_lf import Structure, check_cutoff
 
@@ -136,11 +136,14 @@ def evaluate(
     results: dict[tuple[Callable[..., Any], Inputs], object] = {}
     for card in tqdm(cards.values(), desc="scores", unit="score", leave=False, disable=not progress):
         if (card.function, card.inputs) not in results:
+            before = changes(given)
             try:
                 result = card.function(*_batches(card, given), **_settings(card, given))
             except refused as error:
                 result = error
+            check_untouched(card.name, before, changes(given))
             results[card.function, card.inputs] = result
+        check_result(card, results[card.function, card.inputs], len(_batches(card, given)[0]))
     count = next((len(given[name]) for name in MATCHED if name in given), 0)
     variables = {
         name: _variable(card, results[card.function, card.inputs], given, count) for name, card in cards.items()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from spectral_collapse.checks import Span, check_batch
-from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError
+from spectral_collapse.checks import Span, check_batch, described
+from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError, listed
 from spectral_collapse.later import torch
+
+if TYPE_CHECKING:
+    from spectral_collapse.metrics.base import ScoreInfo
 
 SLACK = 1e-3
 """How far an image may leave [-1, 1]: enough for rounding, not for an undecoded latent or a 0..255 image."""
@@ -52,6 +56,11 @@ def span(score: str, values: torch.Tensor, name: str) -> Span:
     check_batch(values, f"{score}: {name}")
     if values.numel() == 0:
         raise DataError(f"{score}: {name} {tuple(values.shape)} are empty; give at least one sample")
+    if values.shape[3] in (1, 3, 4) and values.shape[1] not in (1, 3, 4) and min(values.shape[1:3]) >= 8:
+        raise InvalidParameterError(
+            f"{score}: {name} {tuple(values.shape)} have their channels last; give {name}.permute(0, 3, 1, 2), as "
+            "N x C x H x W has them"
+        )
     low, high = torch.aminmax(values.detach())  # passes NaN on
     if not torch.isfinite(low) or not torch.isfinite(high):
         first = int((~torch.isfinite(values)).flatten(1).any(1).nonzero()[0])
@@ -80,6 +89,42 @@ def same_kind(score: str, first: torch.Tensor, second: torch.Tensor, name: str) 
         )
     dtype = torch.promote_types(first.dtype, second.dtype)
     return first.to(dtype), second.to(dtype)
+
+
+def changes(batches: Mapping[str, object]) -> dict[str, int]:
+    """How often each of the tensors was written to."""
+    found = {}
+    for name, one in batches.items():
+        if isinstance(one, torch.Tensor) and not one.is_inference():
+            found[name] = one._version
+    return found
+
+
+def check_untouched(score: str, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+    """Raises InvalidParameterError for a score after which a batch is not what other scores should see (`changes`)."""
+    if changed := [name for name, count in before.items() if after[name] != count]:
+        raise InvalidParameterError(
+            f"evaluate: the score {score!r} wrote into {listed(changed)}, which other scores get too; let it make new "
+            "tensors, as x - y makes one and x.sub_(y) does not"
+        )
+
+
+def check_result(card: ScoreInfo, result: object, count: int) -> None:
+    """Raises InvalidParameterError for a score that does not give what its card says of `count` samples."""
+    if isinstance(result, Exception):
+        return
+    wanted, what = ((count,), f"a tensor ({count},)") if card.per == "sample" else ((), "one number")
+    value = getattr(result, card.field, None) if card.field else result
+    try:
+        values = torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        values = None
+    if values is None or values.shape != wanted or values.requires_grad:
+        given = f"{described(value)}{' with one' if values is not None and values.requires_grad else ''}"
+        raise InvalidParameterError(
+            f"evaluate: the score {card.name!r}, which is per {card.per}, must return {what} without a gradient; "
+            f"{given} was returned"
+        )
 
 
 def rescale(images: torch.Tensor, top: float) -> torch.Tensor:

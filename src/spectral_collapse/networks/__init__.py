@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from spectral_collapse.networks.autoencoder import PatchedAutoencoder, patched_autoencoder, small_autoencoder
     from spectral_collapse.networks.build import NETWORKS, create
     from spectral_collapse.networks.dit import GainedDiT, gained_dit, paper_dit, small_dit
-    from spectral_collapse.networks.own import TwoModels, open_model, two_models
+    from spectral_collapse.networks.own import GreyModel, TwoModels, open_model, two_models
     from spectral_collapse.networks.patched import PatchedUNet, patched_unet
     from spectral_collapse.networks.pipelines import model_from_pipeline
     from spectral_collapse.networks.spectral import SpectralUNet, spectral_unet
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NETWORKS",
     "GainedDiT",
+    "GreyModel",
     "Model",
     "PatchedAutoencoder",
     "PatchedUNet",

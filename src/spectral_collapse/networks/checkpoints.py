@@ -137,8 +137,32 @@ class Model:
         check_denoiser(self.denoiser)
         if self.autoencoder is not None:
             check_is("autoencoder", self.autoencoder, torch.nn.Module, "an autoencoder of diffusers, or None")
+            if not hasattr(self.autoencoder, "config"):
+                raise InvalidParameterError(
+                    f"autoencoder must be an autoencoder of diffusers, which has a config; a "
+                    f"{type(self.autoencoder).__name__} was given"
+                )
         check_is("card", self.card, Mapping, "a dict")
         check_text("hash", self.hash)
+        vars(self)["changes_then"] = self.changes()
+
+    def __getstate__(self) -> dict[str, Any]:
+        from spectral_collapse.networks import own  # which imports this module
+
+        known = {"hash": own.current_hash(self)} if "hash" in vars(self) else {}
+        return vars(self) | known
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        vars(self)["changes_then"] = self.changes()  # copies of weights count theirs anew
+
+    def changes(self) -> int:
+        """How often weights were written to, by torch's count, which moving them to a device leaves as it is."""
+        count = 0
+        for network in self._networks():
+            for weight in network.parameters():
+                count += 0 if weight.is_inference() else weight._version
+        return count
 
     @property
     def downsampling(self) -> int:
@@ -230,11 +254,14 @@ def check_made_for(card: Mapping[str, Any], dataset: str, family: str, image_siz
     check_text("dataset", dataset)
     check_text("family", family)
     check_count("image_size", image_size, 1)
-    for name, needed in (("family", family), ("image_size", image_size)):
+    for name, needed, advice in (
+        ("family", family, "a data set of that family; the card of a network of your own has the family"),
+        ("image_size", image_size, "give the size that it is for, as size="),
+    ):
         if card.get(name) != needed:
             raise CheckpointError(
-                f"the checkpoint is for {name} {card.get(name)!r}, but {dataset!r} at this profile needs "
-                f"{needed!r}; name another checkpoint"
+                f"the checkpoint is for {name} {card.get(name)!r}, but {dataset!r} at this profile needs {needed!r}; "
+                f"name another checkpoint, or {advice}"
             )
 
 

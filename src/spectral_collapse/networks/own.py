@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import inspect
+import math
 import os
 import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,10 +21,11 @@ import torch
 from diffusers import AutoencoderKL, DiffusionPipeline, VQModel
 
 from spectral_collapse import paths
-from spectral_collapse.checks import check_count, check_name, described
+from spectral_collapse.checks import check_count, check_is, check_name, described
 from spectral_collapse.denoisers import Denoiser, NetworkDenoiser, Prediction
 from spectral_collapse.denoisers.pipelines import process_and_prediction, sides
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, SpectralCollapseError, first_line, shown
+from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.labels import NULL, SOURCE
 from spectral_collapse.networks.checkpoints import (
     Model,
@@ -37,12 +38,10 @@ from spectral_collapse.networks.checkpoints import (
 )
 from spectral_collapse.networks.pipelines import PipelineModel, model_from_pipeline
 from spectral_collapse.processes import Level
+from spectral_collapse.store.identity import UnidentifiedError, identity
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_LABELS = ("y", "label", "labels", "c", "cls", "classes", "class_label")
-"""What networks of others call the argument that is class_labels here."""
-
 _FUNCTION = "a function that is named as package.module:function"
 Domain = str | int | None
 """Words for a text-conditional model, a class for another one, or neither."""
@@ -91,6 +90,8 @@ def two_models(source: Model, target: Model) -> TwoModels:
 
     Raises InvalidParameterError if their processes, their image sizes or their channels differ.
     """
+    check_is("source", source, Model, "a Model, as networks.open_model gives it")
+    check_is("target", target, Model, "a Model, as networks.open_model gives it")
     if source.denoiser.process != target.denoiser.process:
         raise InvalidParameterError(
             f"the two models have different noise processes ({source.denoiser.process} and "
@@ -186,9 +187,40 @@ def fingerprint(model: Model) -> str:
     return digest.hexdigest()[:12] if seen else ""
 
 
+def current_hash(model: Model) -> str:
+    """The model's hash; if its weights were changed in place since it was made, another one, of these weights."""
+    if not model.hash or model.changes() <= vars(model).get("changes_then", math.inf):
+        return model.hash
+    return hashlib.sha256(f"{model.hash}{fingerprint(replace(model, hash=''))}".encode()).hexdigest()[:12]
+
+
+def computation(model: Model, method: InversionMethod, num_steps: int) -> dict[str, Any]:
+    """What outputs depend on besides weights, as JSON: process, prediction, conditioning, and code of one's own."""
+    parts = (model.source, model.target) if isinstance(model, TwoModels) else (model,)
+    denoisers = [part.denoiser for part in parts]
+    processes = [one.process for one in denoisers]
+    return {
+        "process": [repr(one) if is_dataclass(one) else _identity(one.levels(num_steps)) for one in processes],
+        "prediction": [getattr(one, "prediction", None) for one in denoisers],
+        "conditioning": [_identity(one.told()) for one in denoisers if isinstance(one, NetworkDenoiser)],
+        "model_code": [_identity(type(one)) for part in parts for one in (part, part.denoiser, *part._networks())],
+        "method_code": _identity(method),
+    }
+
+
+def _identity(value: object) -> Any:
+    """`identity`; of what has none the name of the class."""
+    try:
+        return identity(value)
+    except UnidentifiedError:
+        return getattr(value, "__qualname__", type(value).__qualname__)
+
+
 def check_guidance(model: Model, guidance: float, null_label: int = NULL) -> None:
     """Raises InvalidParameterError where a model has no null label to be guided away from."""
     known = getattr(model.denoiser, "num_labels", None)
+    if known is None and getattr(model.denoiser, "takes_class", False):  # it has labels, and does not say how many
+        return
     if guidance != 1 and isinstance(model.denoiser, NetworkDenoiser | ByDomain) and (known or 0) <= null_label:
         raise InvalidParameterError(
             f"guidance {guidance:g} needs a null label, and this model has "
@@ -201,7 +233,9 @@ def _opened(given: str | Path | Model, source: Domain, target: Domain, dtype: st
     if isinstance(given, Model):
         return given
     if not isinstance(given, str | os.PathLike):
-        raise InvalidParameterError(f"model must be a Model, a name or a folder; {described(given)} was given")
+        raise InvalidParameterError(
+            f"model must be a Model, a name or a folder; {described(given)} was given{_made_of(given)}"
+        )
     folder = paths.expanded(given, "model")
     if not folder.exists() and ":" in str(given) and os.sep not in str(given):
         return _from_function(str(given), source, target)
@@ -220,6 +254,15 @@ def _opened(given: str | Path | Model, source: Domain, target: Domain, dtype: st
             f"{shown(find(given))} is a checkpoint whose domains its training has fixed; leave out prompts and classes"
         )
     return model
+
+
+def _made_of(given: object) -> str:
+    """How a Model is made of something that is none."""
+    if isinstance(given, DiffusionPipeline):
+        return ": give networks.model_from_pipeline(pipe, source=..., target=...), or the folder where it is saved"
+    if isinstance(given, NetworkDenoiser):
+        return ": give networks.Model(denoiser, None, {'image_size': 64}, '')"
+    return ""
 
 
 def _check_place(given: str | Path, folder: Path) -> None:
@@ -399,16 +442,10 @@ def _from_unet(
 def _of_denoiser(denoiser: NetworkDenoiser, autoencoder: AutoencoderKL | VQModel | None = None) -> Model:
     """A denoiser of images, or of an autoencoder's latents, as a model."""
     network = denoiser.network
-    takes = list(inspect.signature(network.forward).parameters)[2:3]
-    if takes and takes[0] in _LABELS:
-        raise InvalidParameterError(
-            f"this {type(network).__name__} takes its labels as {takes[0]!r}, and would not get them; call the "
-            "argument class_labels"
-        )
     if not hasattr(network, "config"):
         raise InvalidParameterError(
             f"a {type(network).__name__} does not say the size of its images; return a networks.Model whose card has "
-            "image_size"
+            "image_size, or a networks.GreyModel if it takes one channel"
         )
     channels = network.config.get("in_channels", 3)
     if autoencoder is not None and channels != autoencoder.config.latent_channels:

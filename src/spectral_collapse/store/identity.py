@@ -203,6 +203,14 @@ def _instance(value: object, within: tuple[int, ...]) -> Any:
     if dataclasses.is_dataclass(value):
         counting = (field.name for field in dataclasses.fields(value) if not field.metadata.get("no_value"))
         fields = {name: getattr(value, name) for name in counting}
+        if "__dataclass_fields__" not in vars(kind):  # whose own attributes are no fields
+            known = {field.name for field in dataclasses.fields(value)}
+            kept = {name: one for name, one in getattr(value, "__dict__", {}).items() if name not in known}
+            fields |= {
+                name: one
+                for name, one in kept.items()
+                if not isinstance(getattr(kind, name, None), functools.cached_property)
+            }
     elif hasattr(value, "__dict__") and not any("__slots__" in vars(base) for base in kind.__mro__[:-1]):
         fields = vars(value)
     else:

@@ -48,8 +48,13 @@ _NO_VALUES = {
     for name in (
         "datasets.base:DatasetInfo.publishable",
         "metrics.base:ScoreInfo.__post_init__",
+        "metrics.ranges:changes",
+        "networks.checkpoints:Model.__getstate__",
         "networks.checkpoints:Model.__post_init__",
+        "networks.checkpoints:Model.__setstate__",
+        "networks.checkpoints:Model.changes",
         "networks.checkpoints:_OWN_CLASSES",  # the class that a checkpoint names counts with the checkpoint
+        "networks.own:current_hash",
         "studies.parameters:Parameters.__init__",
         "studies.request:Request.answered_by",
         "studies.request:Request.attrs",

@@ -236,6 +236,11 @@ class Request(Generic[P]):
         self._check_made_for(found.card)
         return found
 
+    def _hash_now(self, checkpoint: Checkpoint) -> str:
+        """A network's hash, of its present weights if these were changed in place."""
+        found, checkpoint = self.facts(checkpoint).hash, self._opened(checkpoint)
+        return own.current_hash(checkpoint) if isinstance(checkpoint, Model) else found
+
     @cached_property
     def encoded(self) -> torch.Tensor:
         """The encoded sources."""
@@ -316,9 +321,9 @@ class Request(Generic[P]):
         """
         known, found = type(self.parameters).model_fields, {}
         if "checkpoint" in known:
-            found["checkpoint"] = self.facts(self._named_for(kind)).hash
+            found["checkpoint"] = self._hash_now(self._named_for(kind))
         if "checkpoints" in known:
-            found["checkpoints"] = [[name, self.facts(one).hash] for name, one in self._several_for(kind).items()]
+            found["checkpoints"] = [[name, self._hash_now(one)] for name, one in self._several_for(kind).items()]
         return found
 
     def code(self) -> Iterable[object]:
@@ -344,7 +349,7 @@ class Request(Generic[P]):
             found |= {"title": self.info.title, "data_source": test.kind, "origin": test.origin}
             found["structure"] = self.info.structure
         if "checkpoint" in known:
-            found["checkpoint_hash"] = self.facts(self._named).hash
+            found["checkpoint_hash"] = self._hash_now(self._named)
         return found
 
 

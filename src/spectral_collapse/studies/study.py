@@ -126,6 +126,12 @@ class Study(Generic[P]):
         """The functions, methods and other objects from which all code of a request's jobs is reached."""
         used = self.uses(request)
         check_is(f"what `uses` of the study {self.name!r} gives", used, Iterable, "a list of objects")
+        used = list(used)
+        if names := [one for one in used if isinstance(one, str)]:
+            raise InvalidParameterError(
+                f"what `uses` of the study {self.name!r} gives must be objects, such as inversion.create('standard'), "
+                f"and no names; {described(names[0])} was given"
+            )
         return [self.jobs, self.combine, *request.code(), *used]
 
     def state(self, request: Request[P], identity: dict[str, Any], named: bool = True) -> shipping.State:
@@ -326,7 +332,9 @@ def _work(
         here.update(there)
     job = study.jobs(_request(study, parameters, which, wanted))[name]
     started = time.perf_counter()
-    return job() | {"seconds": np.float64(time.perf_counter() - started)}
+    arrays = job()
+    check_is(f"what the job {name!r} of the study {study.name!r} gives", arrays, dict, "a dict of arrays")
+    return arrays | {"seconds": np.float64(time.perf_counter() - started)}
 
 
 @functools.cache
