@@ -341,15 +341,6 @@ def test_halves_in_the_wrong_order_are_refused() -> None:
             call()
 
 
-def test_images_as_bytes_have_them_are_refused_and_latents_of_any_size_are_not() -> None:
-    denoiser, x = flat(VariancePreserving(), 0.5, 8), torch.rand(2, 1, 8, 8)
-    with pytest.raises(
-        InvalidParameterError, match=r"but images must lie in \[-1, 1\]; of x in \[0, 255\] give x / 127"
-    ):
-        create("standard").invert(denoiser, 255 * x, 0, 4)
-    assert create("standard").invert(denoiser, 255 * (x - 0.5), 0, 4).latent.isfinite().all()
-
-
 def test_a_registered_class_has_its_own_name_and_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     @dataclass(frozen=True)
     class Half(METHODS["standard"]):

@@ -251,7 +251,6 @@ class InversionMethod:
         """
         check_denoiser(denoiser)
         check_images(clean, "clean")
-        _check_no_bytes(clean)
         check_generator(generator)
         check_flag("record", record)
         check_callback(callback)
@@ -364,15 +363,6 @@ def least_share(near: float, works: Callable[[float], object]) -> float:
     digits = 1 - math.floor(math.log10(near))
     shares = (place / 10**digits for place in itertools.count(math.floor(near * 10**digits)))
     return next(filter(works, shares))
-
-
-def _check_no_bytes(clean: torch.Tensor) -> None:
-    """Raises InvalidParameterError for images that look as if they were in [0, 255]; latents have values below 0."""
-    low, high = map(float, torch.aminmax(clean.detach()))
-    if low >= 0 and high > 20:
-        raise InvalidParameterError(
-            f"clean spans [{low:.4g}, {high:.4g}], but images must lie in [-1, 1]; of x in [0, 255] give x / 127.5 - 1"
-        )
 
 
 def _check_seen(steps: list[dict[str, torch.Tensor]], count: int, what: str) -> None:

@@ -137,7 +137,7 @@ class Model:
         check_denoiser(self.denoiser)
         if self.autoencoder is not None:
             check_is("autoencoder", self.autoencoder, torch.nn.Module, "an autoencoder of diffusers, or None")
-            if not hasattr(self.autoencoder, "config"):
+            if type(self) is Model and not hasattr(self.autoencoder, "config"):  # others may code images themselves
                 raise InvalidParameterError(
                     f"autoencoder must be an autoencoder of diffusers, which has a config; a "
                     f"{type(self.autoencoder).__name__} was given"
