@@ -23,4 +23,4 @@ def areas(table: pd.DataFrame) -> alt.FacetChart:
     """What each setting reaches, with 95 % intervals: a row per setting in its method's order, a panel per data set."""
     order = [label for _, rows in table.groupby("method", sort=False) for label in rows["label"].unique()]
     y = lines.y_axis("label:N", sort=order, labelLimit=330)
-    return lines.figure(table, lines.whiskers, AREA, y, LOOKS, height=alt.Step(16), per_row=2, free="xy", columns=3)
+    return lines.figure(table, lines.whiskers, AREA, y, LOOKS, height=alt.Step(16), per_row=1, free="xy", columns=3)
