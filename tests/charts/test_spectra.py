@@ -38,6 +38,15 @@ def test_a_latent_has_a_panel_with_its_mean_and_a_line_per_picture(study: xr.Dat
     assert table["panel"].nunique() == len(spectra._LATENTS)  # white noise is a line
 
 
+def test_spectra_of_images_are_divided_by_the_mean_of_targets(study: xr.Dataset) -> None:
+    before, after = (
+        findings.image_spectra(study),
+        findings.image_spectra(study.assign(image_power=study["image_power"] * 7)),
+    )
+    np.testing.assert_allclose(before.loc[before["series"] == "target", "mean"], 1)
+    np.testing.assert_allclose(after[["mean", "low", "high"]], before[["mean", "low", "high"]])
+
+
 def test_a_power_of_0_lies_on_the_edge_of_a_logarithmic_axis_and_is_not_left_out(study: xr.Dataset) -> None:
     study["image_power"][0, :, 3] = 0
     chart = spectra.image_spectra(findings.image_spectra(study))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ import xarray as xr
 
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.findings import choose as findings
-from spectral_collapse.findings.benchmark import capped
+from spectral_collapse.findings.benchmark import called, capped
 from tests.benchmark_study import made
+from tests.findings.golden import FOLDER
 from tests.studies.test_perception import made as distances
 
 DETAIL, MEASURE, LOOK, DRAWING, BACK, EDIT = findings.TASKS
@@ -205,3 +208,10 @@ def test_more_calls_pay_where_their_best_is_better(study: xr.Dataset) -> None:
     alike["inversion_cost"].loc[{"point": "taba"}] = 3.0
     assert "more?** Not shown" in findings.worth({"": alike})
     assert "in 0 of 5 cases. It is better by more than our margins in 0." in findings.worth({"": alike})
+
+
+def test_the_code_on_the_page_uses_the_method_that_the_page_advises() -> None:
+    advised = (FOLDER / "choose.txt").read_text().partition("Try **")[2].partition("**")[0]
+    cells = json.loads((Path(__file__).parents[2] / "notebooks" / "choose.ipynb").read_text())["cells"]
+    [choice] = re.findall(r'choice = "(\w+)"', "".join("".join(cell["source"]) for cell in cells))
+    assert called(choice) == advised

@@ -117,6 +117,10 @@ def test_the_answer_counts_the_data_sets_where_the_area_is_larger(study: xr.Data
     study["reference_s_lf"] += 10
     found = {"one": study, "two": study.assign_attrs(title="Other")}
     assert findings.answer(found)["where"] == "on 2 of 2 data sets"
+    assert findings.answer(found)["costs"] == "on none of 2 data sets"
+    less = study.copy(deep=True)
+    less["s_lf"].loc[{"point": "OVG (1000, 0.0001)"}] -= 0.3
+    assert findings.answer({"one": less})["costs"] == "on 1 of 1 data sets"
     table = findings.settings(found).set_index("Point", append=True)["Energy"]
     for title in ("Rendered Made up", "Rendered Other"):
         for point, energy in {"standard": "0.50 [", "TABA": "0.60 [", "OVG": "0.90 ["}.items():
