@@ -1,4 +1,4 @@
-"""Made-up results of the studies `decomposition` and `appendix_c`; no image has enough plain places."""
+"""Made-up results of the studies `decomposition` and `appendix_c`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from spectral_collapse.studies.decomposition import BANDS, DENOISERS, ENTRIES, L
 from tests.made_results import drawn
 
 
-def decomposition() -> xr.Dataset:
-    """Three steps of which the first 0, 1 or 4 are true, six levels, five images."""
+def decomposition(plain: bool = False) -> xr.Dataset:
+    """Three steps of which the first 0, 1 or 4 are true, six levels, five images; plain: with enough plain places."""
     coords = {
         "denoiser": list(DENOISERS),
         "entry": list(ENTRIES),
@@ -27,7 +27,7 @@ def decomposition() -> xr.Dataset:
     }
     attrs = {"title": "Made up", "data_source": "real", "origin": "drawn by chance"}
     found = drawn(LAYOUT, coords, attrs | {"space": "pixels", "prediction": "epsilon"}).assign(empty=0.25)
-    for name in ("value", "corrected", "ideal", "spaced"):
+    for name in () if plain else ("value", "corrected", "ideal", "spaced"):
         found[name].loc[{"measure": "plain"}] = np.nan
     found["area_error"].loc[{"area": "plain"}] = np.nan
     return found

@@ -39,14 +39,15 @@ def made_up(request: Request, name: str) -> torch.Tensor:
     return more[1] if name == "taba" else white
 
 
-def made_study(monkeypatch: pytest.MonkeyPatch, images: int = 16, **given: object) -> xr.Dataset:
-    monkeypatch.setattr(decorrelation.latents, "latents", made_up)
-    checked = DecorrelationParameters.checked(
-        profile="smoke", images=images, methods=METHODS, checkpoint=thumbnails(), **given
-    )
-    request = Request(checked)
-    study = decorrelation.STUDY
-    parts = {name: job() | {"seconds": torch.zeros(()).numpy()} for name, job in study.jobs(request).items()}
-    result = study.combine(request, parts).assign_coords(sample_group=("sample", request.images.clusters))
+def made_study(images: int = 16) -> xr.Dataset:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
+        patch.setattr(decorrelation.latents, "latents", made_up)
+        checked = DecorrelationParameters.checked(
+            profile="smoke", images=images, methods=METHODS, checkpoint=thumbnails()
+        )
+        request, study = Request(checked), decorrelation.STUDY
+        parts = {name: job() | {"seconds": torch.zeros(()).numpy()} for name, job in study.jobs(request).items()}
+        result = study.combine(request, parts).assign_coords(sample_group=("sample", request.images.clusters))
     result.attrs |= {"title": "Made up", "data_source": "real", "origin": "drawn by a test"}
     return result

@@ -48,14 +48,12 @@ COMMANDS: dict[str, str] = {
     "study gaussian --num-steps two": "num_steps must be a valid integer; 'two' was given",
     'study pareto --methods {"ovg"': "is no JSON object",
     'study pareto --methods {"renoise":{"speed":2}}': "unknown parameter of method 'renoise': 'speed'; known are: ",
-    "study pareto --eta-lf -1": "eta_lf.0 must be greater than or equal to 0; -1 was given",
     "study pareto --eta-hf much": "eta_hf.0 must be a valid number; 'much' was given",
     "study pareto --checkpoint empty": "the folder 'empty' has no config.json, so there is no network in it",
     "study pareto --checkpoint ~nobody-of-this-name/x": "there is no such home folder; write the folder in full",
     "study pareto --size 50": "size must be a multiple of 32; 50 was given",
     "study pareto --root missing": "root names 'missing', which is not a folder; name one or",
     "study pareto --dataset photos_x8 --source rendered": "'photos_x8' has real images only: use source='real' or",
-    "study gaussianity --images 0": "images must be greater than or equal to 1; 0 was given",
 }
 
 REFUSED: dict[str, str] = {

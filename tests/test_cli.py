@@ -213,13 +213,15 @@ def test_a_terminal_is_told_what_takes_the_first_seconds(
 
 
 @pytest.mark.processes
-def test_help_imports_nothing_heavy() -> None:
-    code = "import sys; from spectral_collapse import cli; cli.main(sys.argv[1:])"
-    check = f"import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {code}"
+def test_help_imports_nothing_heavy_and_leaves_the_environment_as_it_is() -> None:
+    heavy = {"torch", "diffusers", "numpy", "pandas", "xarray", "altair", "pydantic", "skimage", "requests", "loky"}
+    code = "before = dict(os.environ); from spectral_collapse import cli; assert dict(os.environ) == before"
+    check = f"import atexit, os, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {code}"
+    check += "; cli.main(sys.argv[1:])"
     for command in (["--help"], ["study", "--help"]):
         found = subprocess.run([sys.executable, "-c", check, *command], capture_output=True, text=True, check=True)
         assert "spectral_collapse.studies" in found.stderr.split()
-        assert not {"torch", "numpy", "xarray", "pydantic"} & set(found.stderr.split())
+        assert not heavy & set(found.stderr.split())
 
 
 def test_results_list(capsys: pytest.CaptureFixture[str], home: Path) -> None:

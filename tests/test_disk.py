@@ -66,15 +66,14 @@ def test_an_exchange_that_fails_is_undone(tmp_path: Path, failing: int, monkeypa
 
 
 def test_what_a_kill_left_is_put_right(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
     _filled(tmp_path / ".folder.old", "old")  # between the two renames
     _filled(tmp_path / ".folder.new", "new")
     _filled(tmp_path / ".other.new", "of another")
-    disk.recover(folder)
+    disk.recover(tmp_path, "folder")
     assert _tree(tmp_path) == {"folder/file": "old", ".other.new/file": "of another"}
     _filled(tmp_path / ".folder.old", "older")  # after both
     _filled(tmp_path / ".folder.gone", "removed in part")
-    disk.recover(folder)
+    disk.recover(tmp_path, "folder")
     assert _tree(tmp_path) == {"folder/file": "old", ".other.new/file": "of another"}
 
 
@@ -89,10 +88,11 @@ def test_a_file_or_a_link_in_the_way_is_replaced_and_what_it_points_to_stays(tmp
     assert _tree(tmp_path) == {"kept/file": "kept", "link/a": "new"}
 
 
-def test_hidden_folders_are_found_by_their_names(tmp_path: Path) -> None:
+def test_what_a_kill_left_of_several_folders_is_put_right(tmp_path: Path) -> None:
     for name in (".step-1.new", ".step-1.old", ".step-2.gone", ".other.new", "step-3"):
         (tmp_path / name).mkdir()
-    assert disk.hidden(tmp_path, "step-*") == {tmp_path / "step-1", tmp_path / "step-2"}
+    disk.recover(tmp_path, "step-*")
+    assert {folder.name for folder in tmp_path.iterdir()} == {"step-1", "step-3", ".other.new"}
 
 
 def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:

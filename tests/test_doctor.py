@@ -119,6 +119,11 @@ def test_what_is_broken_is_told_in_one_line(
     assert lines[-1] == "1 broken"
 
 
+def test_weights_of_half_precision_alone_are_sound(home: Path) -> None:
+    (home / WEIGHTS).rename((home / WEIGHTS).with_suffix(".fp16.safetensors"))
+    assert not [line for line in doctor.examine() if line.about == "weights" and line.broken]
+
+
 def test_a_package_that_lacks_and_one_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         metadata, "requires", lambda name: ["numpy>=99", "no-such-package", "torch>=2", "nor-this; extra == 'book'"]

@@ -29,6 +29,7 @@ from spectral_collapse.denoisers import (
 from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError
 from spectral_collapse.findings import measured
 from spectral_collapse.networks import Model
+from spectral_collapse.networks.checkpoints import check_made_for
 from spectral_collapse.processes import FlowMatching, VarianceExploding, VariancePreserving
 from spectral_collapse.store import results
 from spectral_collapse.store.parts import Parts, encode_arrays, parts_of
@@ -192,7 +193,7 @@ DOORS: dict[str, tuple[Door, set[str]]] = {
     "encode images": (lambda v: autoencoder().encode(v), set()),
     "decode": (lambda v: autoencoder().decode(v), set()),
     "model": (lambda v: Model(DENOISER, v, {}, ""), {"None"}),
-    "made for": (lambda v: Model(DENOISER, None, {}, "").check_made_for("d", "f", v), set()),
+    "made for": (lambda v: check_made_for({}, "d", "f", v), set()),
     "save_network, card": (lambda v: networks.save_network(tiny_unet(), FILE, v), set()),
     "save_network, file": (lambda v: networks.save_network(tiny_unet(), FILE, {}, {"a": v}), {"bytes"}),
     # training, studies, statistics

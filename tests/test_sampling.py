@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import create
-from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
-from spectral_collapse.sampling import GuidedDenoiser, noise_step, ode_step, sample
+from spectral_collapse.processes import FlowMatching, Level, Process, VariancePreserving
+from spectral_collapse.sampling import GuidedDenoiser, noise_step, sample
 from tests.gaussian import FINE_PROCESSES, draw, flat
 
 
@@ -25,29 +23,6 @@ class LabelledDenoiser:
         self.images += len(x)
         noise = label.to(x).view(-1, 1, 1, 1).expand_as(x)
         return Prediction(noise, (x - level.sigma * noise) / level.alpha)
-
-
-def test_one_line_step_is_ddims_equation_23() -> None:
-    """x_{t-1} = sqrt(abar_{t-1}) (x - sqrt(1 - abar) eps) / sqrt(abar) + sqrt(1 - abar_{t-1}) eps."""
-    process = VariancePreserving()
-    level, following = process.level(601), process.level(581)
-    x, noise = torch.randn(2, 4, 3, 8, 8, dtype=torch.float64)
-    clean = (x - level.sigma * noise) / level.alpha
-    bar, bar_following = process.alpha_bars[601], process.alpha_bars[581]
-    expected = (
-        math.sqrt(bar_following) * (x - math.sqrt(1 - bar) * noise) / math.sqrt(bar)
-        + math.sqrt(1 - bar_following) * noise
-    )
-    torch.testing.assert_close(ode_step(Prediction(noise, clean), following), expected, rtol=1e-12, atol=1e-12)
-
-
-def test_one_line_step_is_edms_euler_step() -> None:
-    """Eq. (2) with Eq. (6): x' = a x + b F, a = sigma' / sigma, b = (sigma - sigma') / sigma."""
-    level, following = VarianceExploding().level(3.0), VarianceExploding().level(2.0)
-    x, clean = torch.randn(2, 4, 3, 8, 8, dtype=torch.float64)
-    expected = (2 / 3) * x + (1 / 3) * clean
-    got = ode_step(Prediction((x - clean) / level.sigma, clean), following)
-    torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding", "flow"])

@@ -357,6 +357,19 @@ def test_outputs_of_images_that_are_damaged_or_gone_do_not_stay_unsaid(
     assert not [name for name in contents(out) if name.startswith("z")]
 
 
+def test_an_image_that_is_mended_later_gets_the_noise_of_its_position(
+    model: Model, images: Path, tmp_path: Path
+) -> None:
+    settings = {"method": create("taba", fraction=0.5), "num_steps": 4}
+    translate_folder(model, images, tmp_path / "whole", **settings)
+    whole, good = contents(tmp_path / "whole"), (images / "a.png").read_bytes()
+    (images / "a.png").write_bytes(b"no image")
+    assert list(translate_folder(model, images, tmp_path / "out", **settings).problems) == ["a.png"]
+    (images / "a.png").write_bytes(good)
+    assert translate_folder(model, images, tmp_path / "out", **settings).translated == 1
+    assert contents(tmp_path / "out") == whole
+
+
 def test_a_full_disk_and_numbers_that_overflow_lose_nothing(
     model: Model, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -419,5 +432,3 @@ def test_a_size_below_one_and_several_sizes_are_no_batch(images: Path) -> None:
         folders.stack(folders.find(images, "images"), "images", (0, 0))
     with pytest.raises(DataError, match=r"2 sizes: 16 x 16 .*40 x 24"):
         folders.stack(folders.find(images, "images"), "images")
-    with pytest.raises(InvalidParameterError, match="model must be a Model"):
-        open_model(3)

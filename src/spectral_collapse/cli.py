@@ -1,26 +1,41 @@
 """The command line: data, training, studies, results, and a look at the installation.
 
-What a command needs is imported when it runs, so that `--help` answers at once, and an interrupt meanwhile too.
+What takes long to import is imported by the command that needs it, so that `--help` answers at once.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import json
 import os
+import shlex
+import signal
 import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterator, Sequence
+import spectral_collapse
+from spectral_collapse.errors import (
+    DataError,
+    InvalidParameterError,
+    SpectralCollapseError,
+    first_line,
+    out_of_memory,
+    shown,
+)
 
+if TYPE_CHECKING:
     from spectral_collapse.networks import Model
 
 
 def command() -> NoReturn:
     """`main` as a program: an interrupted one ends at once, and with it the processes that it has started."""
-    import warnings
-
     warnings.formatwarning = _warning
     status = main()
     if status == INTERRUPTED:
@@ -56,10 +71,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What imports something while it is interrupted may say so by an error of its own.
         if interrupts or isinstance(error, KeyboardInterrupt):
             return _say("interrupted; what was finished is kept", INTERRUPTED)
-        import traceback
-
-        from spectral_collapse.errors import SpectralCollapseError, first_line, out_of_memory, shown
-
         if isinstance(error, SpectralCollapseError):
             return _say(error, 2)
         if isinstance(error, OSError) and error.filename is None and (lost := _lost_output()):
@@ -81,8 +92,6 @@ def _listening(interrupts: list[int]) -> Iterator[None]:
 
     An import of C code may swallow one: it comes again every few seconds until the command has ended.
     """
-    import signal
-    import threading
 
     def note(number: int, _: object) -> NoReturn:
         interrupts.append(number)
@@ -133,11 +142,6 @@ def _lost_output() -> OSError | None:
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of all commands, with the options of those studies that are among the arguments."""
-    import argparse
-    from pathlib import Path
-
-    import spectral_collapse
-    from spectral_collapse.errors import InvalidParameterError
     from spectral_collapse.studies import STUDIES
 
     class Parser(argparse.ArgumentParser):
@@ -261,7 +265,6 @@ def _add(group: Any, name: str, command: Callable[..., object], text: str, **opt
 
 def _at_least(least: int) -> Callable[[str], int]:
     """What reads a whole number of at least `least` from a command line."""
-    import argparse
 
     def read(text: str) -> int:
         try:
@@ -276,8 +279,6 @@ def _at_least(least: int) -> Callable[[str], int]:
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     """A user's own model and images, and how they are computed with."""
-    from pathlib import Path
-
     parser.add_argument(
         "model",
         nargs="?",
@@ -309,7 +310,6 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 def _model(options: argparse.Namespace) -> Model:
     import diffusers
 
-    from spectral_collapse.errors import InvalidParameterError
     from spectral_collapse.networks import open_model
 
     diffusers.utils.logging.disable_progress_bar()
@@ -333,10 +333,6 @@ def _model(options: argparse.Namespace) -> Model:
 
 def _settings(given: list[str]) -> dict[str, object]:
     """KEY=VALUE of a command line: numbers, true and false where they are written so, else text."""
-    import json
-
-    from spectral_collapse.errors import InvalidParameterError, shown
-
     found = {}
     for one in given:
         key, equals, value = one.partition("=")
@@ -388,10 +384,6 @@ def _translate(options: argparse.Namespace) -> None:
 
 
 def _score(options: argparse.Namespace) -> None:
-    import json
-
-    from spectral_collapse.errors import InvalidParameterError
-
     alone = options.source is None and options.target is None
     if alone and options.images.is_dir() and not any(options.images.rglob("*.npy")):
         raise InvalidParameterError(
@@ -420,12 +412,9 @@ def _score(options: argparse.Namespace) -> None:
 
 
 def _diagnose(options: argparse.Namespace) -> int:
-    import shlex
-
     _wait("the model")
     from spectral_collapse import disk
     from spectral_collapse.diagnosis import Verdict, diagnose
-    from spectral_collapse.errors import InvalidParameterError, shown
     from spectral_collapse.store import packing
 
     output = options.output
@@ -457,7 +446,6 @@ def _diagnose(options: argparse.Namespace) -> int:
 
 def _data_list(options: argparse.Namespace) -> None:
     from spectral_collapse import datasets
-    from spectral_collapse.errors import DataError
 
     roots = datasets.data_roots()
     for info in datasets.DATASETS.values():
@@ -490,8 +478,6 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _relay(options: argparse.Namespace) -> int:
-    import signal
-
     from spectral_collapse.training.relay import relay
 
     asked: list[int] = []
@@ -506,8 +492,6 @@ def _relay(options: argparse.Namespace) -> int:
 
 def _add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
     """An option for every parameter of a study, and where its jobs run."""
-    import argparse
-
     from spectral_collapse.studies import STUDIES
     from spectral_collapse.studies.parameters import describe, takes_several
 
@@ -530,8 +514,6 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
 
 def _where(options: argparse.Namespace) -> tuple[str, bool]:
     """The executor and whether to show a bar."""
-    import time
-
     from spectral_collapse import results
 
     if options.fresh:
@@ -541,8 +523,6 @@ def _where(options: argparse.Namespace) -> tuple[str, bool]:
 
 
 def _study(options: argparse.Namespace) -> None:
-    import json
-
     from spectral_collapse import results
     from spectral_collapse.studies import STUDIES
     from spectral_collapse.studies.parameters import from_text
@@ -568,7 +548,6 @@ def _results_list(options: argparse.Namespace) -> None:
 
 def _results_status(options: argparse.Namespace) -> None:
     from spectral_collapse import pages, results
-    from spectral_collapse.errors import DataError
 
     needs = pages.needed(options.profile)
     for need in needs:
@@ -582,7 +561,6 @@ def _results_status(options: argparse.Namespace) -> None:
 
 def _results_update(options: argparse.Namespace) -> None:
     from spectral_collapse import pages, paths
-    from spectral_collapse.errors import DataError
 
     made, failed = pages.update(options.profile, *_where(options))
     print(f"{len(made)} results were made to ship, in {paths.shipped()}")
@@ -593,7 +571,6 @@ def _results_update(options: argparse.Namespace) -> None:
 
 
 def _results_rekey(options: argparse.Namespace) -> None:
-    from spectral_collapse.errors import DataError
     from spectral_collapse.store.rekey import rekey
 
     carried, refused = rekey(options.since, not options.no_progress, options.profile)

@@ -28,7 +28,7 @@ except ImportError:  # no such locks on this system: leftovers cannot be told fr
 _ATTEMPTS = 3
 _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 """What a file system answers that knows no fsync."""
-_SUFFIXES = NEW, OLD, GONE = "new", "old", "gone"
+NEW, OLD, GONE = "new", "old", "gone"
 
 
 def read(file: Path, most: int) -> bytes:
@@ -131,7 +131,7 @@ def replacing(folder: Path) -> Iterator[Path]:
     Before that, and where the block or the exchange fails, `folder` is as it was. What a kill leaves, hidden
     folders beside it, `recover` puts right. For folders that one process writes at a time.
     """
-    recover(folder)
+    recover(folder.parent, glob.escape(folder.name))
     new, old = _beside(folder, NEW), _beside(folder, OLD)
     new.mkdir(parents=True)
     try:
@@ -154,13 +154,18 @@ def replacing(folder: Path) -> Iterator[Path]:
         _remove(new)
 
 
-def recover(folder: Path) -> None:
-    """Puts right what a kill left of `replacing` or `discard`: the folder is there if it was, and nothing else."""
-    old = _beside(folder, OLD)
-    if os.path.lexists(old) and not os.path.lexists(folder):
-        os.replace(old, folder)
-    for suffix in _SUFFIXES:
-        _remove(_beside(folder, suffix))
+def recover(parent: Path, pattern: str) -> None:
+    """Puts right what a kill left of `replacing` or `discard`, for the folders in `parent` whose names match a pattern.
+
+    Each is there if it was, and nothing else.
+    """
+    for old in list(parent.glob(f".{pattern}.{OLD}")):
+        folder = old.with_name(old.stem.removeprefix("."))
+        if not os.path.lexists(folder):
+            os.replace(old, folder)
+    for suffix in (NEW, OLD, GONE):
+        for left in list(parent.glob(f".{pattern}.{suffix}")):
+            _remove(left)
 
 
 def discard(folder: Path) -> None:
@@ -169,15 +174,6 @@ def discard(folder: Path) -> None:
     _remove(gone)
     os.replace(folder, gone)
     _remove(gone)
-
-
-def hidden(parent: Path, pattern: str) -> set[Path]:
-    """The folders in `parent` of which a kill may have left something for `recover`, by a pattern of their names."""
-    return {
-        path.with_name(path.stem.removeprefix("."))
-        for suffix in _SUFFIXES
-        for path in parent.glob(f".{pattern}.{suffix}")
-    }
 
 
 def sync_folder(folder: Path) -> None:

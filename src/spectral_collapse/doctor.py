@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import shutil
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
 
+import pooch
 from packaging.requirements import Requirement
 
 import spectral_collapse
@@ -166,7 +166,7 @@ def _check_weights(folder: Path) -> None:
         checkpoints.load_autoencoder(folder)
     else:
         checkpoints.load_model(folder)
-    digest = hashlib.sha256((folder / "diffusion_pytorch_model.safetensors").read_bytes()).hexdigest()
+    digest = pooch.file_hash(str(checkpoints._weights_of(folder)))
     if card.get("hash", digest[:12]) != digest[:12]:
         raise CheckpointError(f"the weights of {shown(folder)} are not those of its card; copy the checkpoint again")
 

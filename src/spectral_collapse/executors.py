@@ -305,17 +305,16 @@ def check(executor: object) -> None:
             raise InvalidParameterError(
                 f"executor must be a name, or an object with `workers` and `run`; {shown(executor)} was given"
             )
-        return
-    kind, colon, number = executor.partition(":")
-    if _ADDRESS.fullmatch(executor) or executor in ("auto", "here", "processes"):
-        return
-    if kind != "processes" or not colon:
+    elif executor.startswith("processes:"):
+        number = executor.removeprefix("processes:")
+        if not re.fullmatch(r"0*[1-9][0-9]{0,3}", number):
+            raise InvalidParameterError(
+                f"the number of processes must be an integer of at least 1; {shown(number)} was given, and 9999 is the "
+                "most"
+            )
+    elif executor not in ("auto", "here", "processes") and not _ADDRESS.fullmatch(executor):
         known = ("auto", "here", "processes", "processes:N", "tcp://HOST:PORT", "tls://HOST:PORT")
         raise unknown("executor", executor, known)
-    if not re.fullmatch(r"0*[1-9][0-9]{0,3}", number):
-        raise InvalidParameterError(
-            f"the number of processes must be an integer of at least 1; {shown(number)} was given, and 9999 is the most"
-        )
 
 
 def get(executor: str | Executor = "auto", jobs: int = 2) -> Executor:

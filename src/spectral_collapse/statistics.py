@@ -30,7 +30,7 @@ import xarray as xr
 from scipy import special, stats
 
 from spectral_collapse import memory
-from spectral_collapse.checks import check_count, check_name, check_number, described
+from spectral_collapse.checks import check_count, check_is, check_name, check_number, described
 from spectral_collapse.errors import DataError, InvalidParameterError
 
 RESAMPLES = 10000
@@ -335,11 +335,10 @@ def jackknife(estimate: np.ndarray | float, without: np.ndarray) -> Interval:
 def hypervolume_gain(
     candidates: np.ndarray,
     baselines: np.ndarray,
-    reference: tuple[float, float] = (0.0, 0.0),
     groups: Sequence[object] | np.ndarray | None = None,
     seed: int = 0,
 ) -> HypervolumeGain:
-    """How much more area candidates (P, N, 2) dominate than baselines (Q, N, 2), with a 95 % interval.
+    """How much more area above (0, 0) candidates (P, N, 2) dominate than baselines (Q, N, 2), with a 95 % interval.
 
     The scores are per sample; a method's point is its mean over the N samples, which both sides share and which are
     resampled together, in `groups` as in `bootstrap_counts`. The gain is a difference, negative if the candidates are
@@ -368,7 +367,7 @@ def hypervolume_gain(
     def area(values: np.ndarray) -> tuple[float, np.ndarray]:
         finite = np.where(np.isinf(values), np.nan, values)
         means = resampled_means(np.moveaxis(finite, 1, -1), counts)  # (points, 2, resamples)
-        return float(hypervolume(values.mean(1), reference)), hypervolume(np.moveaxis(means, -1, 0), reference)
+        return float(hypervolume(values.mean(1))), hypervolume(np.moveaxis(means, -1, 0))
 
     (candidate_area, candidate_draws), (baseline_area, baseline_draws) = area(candidates), area(baselines)
     draws = np.round(candidate_draws - baseline_draws, 12)  # a point that both sides share can decide both areas
@@ -435,19 +434,19 @@ def correlations(values: np.ndarray, kind: Kind) -> np.ndarray:
     return np.einsum("apr,bpr->abr", unit, unit).clip(-1, 1)
 
 
-def sign_flip(values: np.ndarray, groups: Sequence[object] | np.ndarray, seed: int = 0) -> np.ndarray:
+def sign_flip(values: np.ndarray, groups: Sequence[object] | np.ndarray) -> np.ndarray:
     """The two-sided p-value (...) of paired differences (..., N) with the mean 0, by flipping signs of whole groups.
 
     If nothing differs, the sum over a group is as likely to have the other sign (Fisher's randomisation test). p is the
     share of sign patterns whose sum is at least as far from 0. With up to 12 groups all 2^G patterns are tried, so p is
     at least 2 / 2^G; with more groups, `FLIPS` random ones. NaN if a difference is not known.
     """
-    values, seed = _numbers("values", values).astype(float), check_count("seed", seed, 0)
+    values = _numbers("values", values).astype(float)
     number, count = _groups(groups, values.shape[-1])
     if exact := count <= 12:
         signs = 1.0 - 2 * (np.arange(2**count)[:, None] >> np.arange(count) & 1)
     else:
-        signs = np.random.default_rng(seed).choice([-1.0, 1.0], (FLIPS, count))
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (FLIPS, count))
     sums = values @ np.eye(count)[number]
     actual = np.abs(sums.sum(-1))
     far = (np.abs(sums @ signs.T) >= actual[..., None] * (1 - 1e-9)).sum(-1)
@@ -466,8 +465,7 @@ def wilson(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check_interval(found: object) -> None:
-    if not isinstance(found, Interval):
-        raise InvalidParameterError(f"found must be an Interval; {described(found)} was given")
+    check_is("found", found, Interval, "an Interval")
     shapes = [_numbers(f"{name} of found", end, 0).shape for name, end in found._asdict().items()]
     for shape in shapes[1:]:
         _check_alike("mean and ends of found", shapes[0], shape)
@@ -544,8 +542,7 @@ def _check_length(name: str, values: object) -> None:
 
 def _along(values: xr.DataArray, dim: str) -> xr.DataArray:
     """The values with the dimension of the samples last."""
-    if not isinstance(values, xr.DataArray):
-        raise InvalidParameterError(f"values must be an xarray.DataArray; {described(values)} was given")
+    check_is("values", values, xr.DataArray, "an xarray.DataArray")
     if not len(groups_of(values, dim)):
         raise InvalidParameterError(f"values must have at least 1 sample along {dim!r}; there is none")
     _numbers("values", values.to_numpy())

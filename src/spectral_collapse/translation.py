@@ -25,6 +25,7 @@ from spectral_collapse.checks import (
     check_flag,
     check_generator,
     check_images,
+    check_is,
     check_number,
     described,
     warn_of_unit_range,
@@ -350,15 +351,18 @@ def translate_folder(
             bar.update()
         waiting.clear()
 
+    def pass_over(number: int) -> None:
+        """Draws the noise of so many images that are not translated, behind that of what comes before them."""
+        finish()
+        for _ in range(number if draws else 0):
+            torch.randn(draws, *latent, generator=generator)
+
     with tqdm(total=len(found), desc=method.name, unit="image", disable=not progress) as bar:
         for name, path in found.items():
             row = {"file": name, "output": names[name], **folders.state(path)}
             known = manifest.rows.get(name, {})
             if row.items() <= known.items() and (output / names[name]).is_file():
-                finish()  # what comes before it draws its noise before it
-                number = int(known["made_of"].split()[0]) if known["made_of"].endswith("tiles") else 1
-                for _ in range(number if draws else 0):
-                    torch.randn(draws, *latent, generator=generator)
+                pass_over(int(known["made_of"].split()[0]) if known["made_of"].endswith("tiles") else 1)
                 kept += 1
                 bar.update()
                 continue
@@ -371,6 +375,7 @@ def translate_folder(
                 manifest.add(row | {"problem": str(error)})
                 (output / names[name]).unlink(missing_ok=True)  # of the image as it was
                 tqdm.write(f"left out: {error}", file=sys.stderr)
+                pass_over(1)
                 bar.update()
                 continue
             seen += [pixels] * (len(seen) < 8)
@@ -414,14 +419,8 @@ def _write(target: Path, one: _Waiting, pictures: torch.Tensor, latents: torch.T
 
 
 def _check(model: object, method: object, images: torch.Tensor) -> None:
-    if not isinstance(model, Model):
-        raise InvalidParameterError(
-            f"model must be a Model, as networks.load_model gives it; {described(model)} was given"
-        )
-    if not isinstance(method, InversionMethod):
-        raise InvalidParameterError(
-            f"method must be an inversion method, as inversion.create('taba') makes it; {described(method)} was given"
-        )
+    check_is("model", model, Model, "a Model, as networks.load_model gives it")
+    check_is("method", method, InversionMethod, "an inversion method, as inversion.create('taba') makes it")
     check_images(images, "images")
 
 

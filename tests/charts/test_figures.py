@@ -74,10 +74,6 @@ def series_of_latents() -> dict[str, Any]:
 @cache
 def made(name: str) -> Any:
     """A made-up result of the study behind a module of figures, or two of them by their data sets."""
-    if name == "decorrelation":
-        with pytest.MonkeyPatch.context() as patch:
-            patch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
-            return two(decorrelation_study.made_study(patch))
     makers = {
         "appendix_c": decomposition_study.appendix_c,
         "benchmark": lambda: two(benchmark_study.made(METHODS)),
@@ -92,6 +88,7 @@ def made(name: str) -> Any:
             correlations_study.made_study(), correlations_study.made_study(-1, 1).assign_attrs(title="Another")
         ),
         "decomposition": decomposition_study.decomposition,
+        "decorrelation": lambda: two(decorrelation_study.made_study()),
         "entry_noise": entry_noise_study.made_up,
         "gaussian": gaussian_study.made_up,
         "gaussianity": lambda: two(latents_study.made(gaussianity, series_of_latents())),
@@ -205,7 +202,7 @@ COUNTED: list[tuple[tuple[Any, ...], str, int | None]] = [
     (("decomposition", "parts"), ">Plain areas</text>", 0),
     (
         ("decomposition", "true_first_steps", "left_after_true_steps"),
-        "first steps with true predictions: 1 (0.04); remaining deficit: ",
+        "sigma / alpha): 1 (0.04); remaining deficit relative to white noise: ",
         None,
     ),
     (("entry_noise", "law", "", (), "hyperbolas"), POINT, 3 * len(LAW)),
@@ -231,6 +228,19 @@ def test_series_differ_in_more_than_colour() -> None:
     assert len({(look.dash, look.shape) for look in looks.values()}) == len(looks) == 8
     assert len({look.color for look in looks.values()}) == 8
     assert len({look.shape for look in of("decomposition").LOOKS.values()}) == 3
+    others = of("decorrelation").looks(["white noise", *decorrelation_study.METHODS, "nullspace", "closed form"])
+    white = others.pop("white noise")
+    assert all(white.dash != other.dash and white.shape != other.shape for other in others.values())
+
+
+def test_maps_have_a_row_per_data_set_and_a_flagged_window_is_black() -> None:
+    ours, found = of("decorrelation"), made("decorrelation")
+    assert drawn(ours.flagged_maps(found)).count("<image ") == 2 * (2 + len(decorrelation_study.METHODS))
+    assert drawn(ours.single_maps(found)).count("<image ") == 2 * 2 * 8
+    flagged = found["one"]["flagged"].sel(series="standard").to_numpy()
+    frames = ours._framed(flagged, (16, 16))
+    assert (frames[:, :2] == 160).all()  # the border is grey
+    assert (frames[:, 2:-2, 2:-2, 0] == 255 * ~flagged).all()
 
 
 def test_parts_of_one_denoiser_have_no_legend() -> None:

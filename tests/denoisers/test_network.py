@@ -46,26 +46,6 @@ def test_an_exact_network_output_gives_both_halves_back(prediction: PredictionTy
         assert c.input_scale * (level.alpha**2 * data**2 + level.sigma**2) ** 0.5 == pytest.approx(1)
 
 
-def test_labels_reach_a_conditional_unet_through_its_context() -> None:
-    network = tiny_conditional_unet()
-    denoiser = NetworkDenoiser(network, VariancePreserving(), context=torch.randn(3, 5, 6))
-    x, level = torch.randn(1, 4, 16, 16), denoiser.process.levels(10)[4]
-    zero, one = (denoiser(x, level, torch.tensor([label])).noise for label in (0, 1))
-    assert not torch.allclose(zero, one)
-    expected = network(x, level.time, encoder_hidden_states=denoiser.context[:1]).sample
-    torch.testing.assert_close(zero, expected)
-
-
-def test_only_x_receives_a_gradient_and_the_network_stays_as_it_was() -> None:
-    network = tiny_unet().train()
-    denoiser = NetworkDenoiser(network, VariancePreserving())
-    x = torch.randn(2, 4, 16, 16, requires_grad=True)
-    denoiser(x, denoiser.process.levels(10)[4], torch.tensor([0, 1])).noise.square().sum().backward()
-    assert x.grad.abs().sum() > 0
-    assert all(weight.grad is None and weight.requires_grad for weight in network.parameters())
-    assert network.training
-
-
 def test_a_network_without_a_gradient_is_refused_where_a_method_needs_one() -> None:
     """Its skip connections alone would have one, and a method that uses it another latent, unsaid."""
     for silent in (torch.no_grad, torch.inference_mode):
@@ -153,15 +133,6 @@ def test_an_embedding_is_a_copy_that_does_not_share_what_labels_share() -> None:
     assert embedding.shape == (1, 5 * 6 + 3)  # tokens and pooled text; time_ids belong to no label
     embedding.zero_()
     assert denoiser.embed(label).abs().sum() > 0
-
-
-def test_classes_are_what_the_network_is_called_with() -> None:
-    network = tiny_dit(num_embeds_ada_norm=9)
-    level = VariancePreserving().levels(10)[4]
-    x = torch.randn(3, 4, 16, 16)
-    own = NetworkDenoiser(network, VariancePreserving())(x, level, torch.tensor([7, 3, 9]))
-    mapped = NetworkDenoiser(network, VariancePreserving(), classes=[7, 3, 9])(x, level, torch.tensor([0, 1, 2]))
-    torch.testing.assert_close(mapped, own, rtol=0, atol=0)
 
 
 def test_a_network_in_half_precision_answers_in_the_precision_of_x() -> None:

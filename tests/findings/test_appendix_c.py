@@ -116,7 +116,6 @@ def test_tables_have_the_gain_beside_the_claimed_constant_and_leave_out_measures
             ["the claim", "neither"],
             "in 1 of 2 testable predictions: high a; low b. Of the others, 1 lies near neither.",
         ),
-        (["the claim", "the ideal denoiser"], "Of the others, 1 lies nearer to the ideal denoiser for Gaussian data."),
         (
             ["neither", "beyond the ideal denoiser", "the ideal denoiser"],
             "1 lies nearer to the ideal denoiser for Gaussian data, 1 lies beyond it (even farther from the paper) "

@@ -101,7 +101,7 @@ def test_who_leads_on_most_data_sets_comes_first() -> None:
     assert next(iter(findings.leading(found, MEASURE, 1.0).items())) == ("direct", 3)
     assert findings.leading(found, MEASURE, 1.0)["taba"] == 2
     assert findings.leaders(found).loc[MEASURE, "Best at cost 1"] == "direct (3 of 3)"
-    assert "use **direct**, among the best on 3 of 3 data sets." in answered(found)
+    assert "use **direct**, among the best on 3 of 3 data sets; PSNR favours smooth images" in answered(found)
 
 
 def test_the_table_has_a_row_per_task_data_set_and_budget(study: xr.Dataset) -> None:
@@ -142,7 +142,7 @@ def test_what_the_scores_do_not_see_is_named() -> None:
 
 def test_the_answer_names_who_leads() -> None:
     answer = answered({"": made({"standard": {}, "taba": {"hf_excess": 0.3, "s_lf": -0.05}})})
-    assert "For images to look at use **TABA**, among the best on 1 of 1." in answer
+    assert "For structure and detail together use **TABA**, among the best on 1 of 1." in answer
     assert answer.startswith("**Answer.** Try **TABA** first")
     smooth = made({"standard": {}, "taba": {"psnr": 1.0, "hf_excess": -0.5}})
     answer = answered({"": smooth})

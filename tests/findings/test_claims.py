@@ -85,10 +85,10 @@ def test_a_row_is_judged_on_each_data_set_by_the_rule_that_it_shows() -> None:
 
 
 def test_parts_of_a_claim_are_judged_together() -> None:
-    first = claims.cases(Measured({"A": Interval(2, 1, 3), "B": Interval(2, 1, 3)}), claims.is_above(0), 0)
-    second = claims.cases(Measured({"A": Interval(2, 1, 3)}), claims.is_below(0), 0)
-    assert claims.joined(first, second) == {"A": ("2 [1, 3] and 2 [1, 3]", False)}
-    assert claims.joined(first, second, by=alike) == {"A": ("2 [1, 3] and 2 [1, 3]", None)}
+    first = Measured({"A": Interval(2, 1, 3), "B": Interval(2, 1, 3)}), claims.is_above(0)
+    second = Measured({"A": Interval(2, 1, 3)}), claims.is_below(0)
+    assert claims.joined(first, second, digits=0) == {"A": ("2 [1, 3] and 2 [1, 3]", False)}
+    assert claims.joined(first, second, by=alike, digits=0) == {"A": ("2 [1, 3] and 2 [1, 3]", None)}
 
 
 @pytest.mark.parametrize("errors", [0.5, 1.9, 1.97, 3.0])

@@ -17,6 +17,11 @@ def study() -> xr.Dataset:
     return decomposition_study.decomposition()
 
 
+@pytest.fixture
+def plain_study() -> xr.Dataset:
+    return decomposition_study.decomposition(plain=True)
+
+
 def test_the_parts_add_up_exactly_and_do_not_depend_on_an_order(study: xr.Dataset) -> None:
     study["ideal"][1] = study["ideal"][0]  # at one level, whatever the steps
     parts = findings.split(study)
@@ -92,18 +97,18 @@ def test_pages_have_their_numbers(study: xr.Dataset) -> None:
     assert findings.error_ratios(study)["grows"] == "does not grow"
 
 
-def test_two_networks_stand_side_by_side_and_the_better_one_is_said_to_take_less(study: xr.Dataset) -> None:
+def test_two_networks_stand_side_by_side_and_the_better_one_is_said_to_take_less(plain_study: xr.Dataset) -> None:
     """Latents whose power is nearer to that of true predictions by 0.2, all of it the network's own error."""
-    better = study.copy(deep=True)
+    better = plain_study.copy(deep=True)
     better["value"] += 0.2
-    before, after, title = {"one": study}, {"one": better, "two": study}, study.attrs["title"]
+    before, after, title = {"one": plain_study}, {"one": better, "two": plain_study}, plain_study.attrs["title"]
     table = findings.with_either(before, after, findings.causes)
     assert list(table.index.get_level_values("Network")) == ["ordinary", "preconditioned"]
     table = findings.stacks_with_either(before, after)
     assert table["data"].tolist() == [
         f"{title}: {name} (5 images)" for name in ("ordinary", "preconditioned") for _ in range(3)
     ]
-    taken = float(findings.lacking(study).sel(part="own error").mean())
+    taken = float(findings.lacking(plain_study).sel(part="own error").mean())
     said = findings.objective(before, after)
     assert f"errors of the ordinary network cost latents {taken:.2f} of" in said
     assert f"network cost {taken - 0.2:.2f}, which is less" in said
@@ -152,28 +157,36 @@ def test_errors_of_the_first_steps_in_words(study: xr.Dataset) -> None:
         assert f"it is {left_over:.2f} below." in said
 
 
-def test_bars_add_up_to_what_latents_lack(study: xr.Dataset) -> None:
-    table = findings.stacks({"one": study})
-    assert table["mean"].sum() == pytest.approx(float(findings.lacking(study).sel(part="total").mean()))
+def test_bars_add_up_to_what_latents_lack(plain_study: xr.Dataset) -> None:
+    table = findings.stacks({"one": plain_study})
+    assert table["mean"].sum() == pytest.approx(float(findings.lacking(plain_study).sel(part="total").mean()))
     assert list(table["cause"]) == ["start without noise", "coarse steps", "errors of the network"]
     assert table["share"].str.rstrip("%").astype(int).sum() == pytest.approx(100, abs=2)  # rounded
 
 
-def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(study: xr.Dataset) -> None:
+def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(plain_study: xr.Dataset) -> None:
     """Own errors of half of what the latents lack by this study, then made the smallest cause."""
-    lacks = findings.lacking(study).mean("sample")
-    cause = findings.largest(study)
+    lacks = findings.lacking(plain_study).mean("sample")
+    cause = findings.largest(plain_study)
     share = f"({float(lacks.sel(part=cause) / lacks.sel(part='total')):.0%})"
-    said = findings.accounts({"one": study}, {})
-    what = f"the largest cause of what latents lack at high frequencies is {findings.CAUSES[cause]}"
-    assert said == f"With ordinary networks, {what} on {study.attrs['title']} {share}."
-    other = study.copy(deep=True).assign_attrs(title="Other")
-    noisy = {"entry": "noise", "denoiser": "network", "measure": "high_power"}
+    said = findings.accounts({"one": plain_study}, {})
+    what = f"the largest cause of what latents lack in plain areas is {findings.CAUSES[cause]}"
+    assert said == f"With ordinary networks, {what} on {plain_study.attrs['title']} {share}."
+    other = plain_study.copy(deep=True).assign_attrs(title="Other")
+    noisy = {"entry": "noise", "denoiser": "network", "measure": "plain"}
     own = cause == "own error"
-    other["value"].loc[noisy] = other["ideal"].sel(measure="high_power") if own else 0.0
-    second = findings.accounts({"one": study, "other": other}, {})
+    other["value"].loc[noisy] = other["ideal"].sel(measure="plain") if own else 0.0
+    second = findings.accounts({"one": plain_study, "other": other}, {})
     assert f" and {findings.CAUSES[findings.largest(other)]} on Other (" in second
     assert findings.largest(other) != cause
+
+
+def test_what_has_no_plain_areas_is_left_out(study: xr.Dataset, plain_study: xr.Dataset) -> None:
+    both = {"one": plain_study, "none": study.assign_attrs(title="None")}
+    assert findings.accounts(both, {}) == findings.accounts({"one": plain_study}, {})
+    assert len(findings.stacks(both)) == 3
+    assert findings.accounts({"none": study}, {}) == ""
+    assert findings.stacks({"none": study}).empty
 
 
 def test_detail_with_either_network_is_said_with_both_numbers() -> None:

@@ -14,9 +14,7 @@ from ..decorrelation_study import made_study
 
 @pytest.fixture(scope="module")
 def study() -> xr.Dataset:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
-        return made_study(patch, images=48)
+    return made_study(images=48)
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
+"""The images' fine detail, and sentences on it with several networks and autoencoders."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from spectral_collapse.findings import fine_detail
+from spectral_collapse.findings import depends, fine_detail, space
 from spectral_collapse.findings.registered import margin
 from spectral_collapse.statistics import Interval
+from spectral_collapse.studies.benchmark import AUTOENCODER, TARGET
 from tests.benchmark_study import detailed, made
 
 
@@ -69,3 +72,48 @@ def test_detail_follows_the_image_where_it_fits_better_than_one_amount_for_all()
         study["hf_excess"].loc[{"point": "standard"}] = target.to_numpy()[:: 1 if held else -1]
         assert fine_detail.follows(study) is held
         assert fine_detail.unfitted({"one": study}) == [study.attrs["title"]] * (not held)
+
+
+def test_what_a_cure_does_is_counted_by_network_and_concluded_only_of_the_same_data() -> None:
+    mended, worsened = detailed(standard=4.0, taba=4.0, ovg=1.0), detailed(standard=2.0, taba=2.0, ovg=9.0)
+    networks = {"with a": {"one": mended, "two": mended}, "with b": {"one": worsened}}
+    assert depends.helped(networks, "ovg") == (
+        "OVG brings fine detail nearer to the targets on 2 of 2 data sets with a and on none with b (farther away on "
+        "1)."
+    )
+    assert depends.counts(networks).to_dict("index") == {
+        "TABA": {"with a": "0 (0)", "with b": "0 (0)"},
+        "OVG": {"with a": "2 (0)", "with b": "0 (1)"},
+    }
+    assert depends.conclusion({"": {"a": {"one": mended}, "b": {"one": worsened}}}).startswith(
+        "Images depend on the network"
+    )
+    assert depends.conclusion({"": {"a": {"one": mended}, "b": {"two": worsened}}}) == ""
+    assert depends.conclusion({"": {"a": {"one": mended}, "b": {"one": mended}}}) == ""
+
+
+def test_two_networks_are_compared_on_the_same_images() -> None:
+    far, near = detailed(standard=4.0), detailed(standard=1.0)
+    found = {"epsilon": {"one": far, "two": near, "three": far}, "x0": {"one": near, "two": far}}
+    near["psnr"] = near["psnr"] - 1
+    said = "on 1 of 2 data sets and farther on 1; PSNR to the targets is lower on 1"
+    assert depends.compared(found, "x0", "epsilon") == said
+    assert depends.by_factor({"one": far}).endswith("of their targets: 4.00 [4.00, 4.00] on Made up.")
+    for other, trend in ((near, "less"), (detailed(standard=9.0), "more")):
+        told = depends.by_factor({"one": far, "two": other.assign_attrs(title="Other")})
+        assert told.endswith(f" At the largest factor they keep {trend} of it than at the smallest.")
+
+
+def test_the_answer_says_what_the_autoencoder_keeps_of_true_targets() -> None:
+    pixel = made({"standard": {}})
+    target = pixel["reference_hf_excess"].sel(reference=[TARGET])
+    coded = (target + np.log(0.5)).assign_coords(reference=[AUTOENCODER])
+    others = pixel.drop_vars([name for name in pixel if "reference" in pixel[name].dims]).drop_vars("reference")
+    kept = {name: pixel[name] for name in pixel if "reference" in pixel[name].dims and name != "reference_hf_excess"}
+    filled = {name: one.reindex(reference=[*one["reference"].data, AUTOENCODER]) for name, one in kept.items()}
+    latent = others.assign(
+        filled | {"reference_hf_excess": xr.concat([pixel["reference_hf_excess"], coded], "reference")}
+    )
+    said = space.answer({"latent": {"one": latent}, "pixel": {"one": pixel}})
+    assert said.endswith(f"keep this share of their fine detail: 0.50 on {pixel.attrs['title']}.")
+    assert "Encoded" not in space.answer({"latent": {"one": pixel}, "pixel": {}})

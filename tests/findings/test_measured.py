@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import math
+from math import log
 
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
+from spectral_collapse import datasets, metrics
 from spectral_collapse.findings import measured
 from spectral_collapse.findings.measured import Measured
+from spectral_collapse.findings.registered import margin, registered
 from spectral_collapse.statistics import Interval
 
 UP, ACROSS, DOWN = Interval(1.2, 1.1, 1.3), Interval(1.0, 0.5, 1.5), Interval(0.4, 0.2, 0.6)
@@ -107,3 +111,13 @@ def test_drawings_by_outlines_are_left_out_and_said() -> None:
     filled = {"one": made("edges2shoes", structure="silhouette"), "two": xr.Dataset()}
     assert measured.judged(filled) == (filled, "")
     assert measured.warning(filled) == ""
+
+
+def test_what_is_registered_is_of_scores_and_families_that_there_are_and_margins_are_what_they_say() -> None:
+    found = registered()
+    assert {found["outcome"]["score"], *found["margins"]} <= metrics.SCORES.keys()
+    assert found["populations"].keys() == {info.family for info in datasets.DATASETS.values()}
+    assert all(one["why"] and one["margin"] > 0 for one in found["margins"].values())
+    assert round(log(1.25), 2) == margin("hf_ratio")
+    assert 10 ** (margin("psnr") / 10) - 1 < 1 / 8 + 0.01
+    assert abs(stats.kstwo.ppf(0.95, 45) - margin("s_g")) < 0.005

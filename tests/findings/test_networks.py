@@ -299,7 +299,7 @@ def test_the_tables_have_a_row_per_network_of_every_study(study: xr.Dataset) -> 
     assert findings.table(both)["KID"].tolist() == ["0.5000", "-", "-", "-"] * 2
     assert (about["Architecture"], about["Predicts"]) == ("DiT, latents", "clean image (x0)")
     assert (what.iloc[1]["Steps"], what.iloc[1]["Weights"]) == ("5,000 more", "1.00 M")
-    assert what["Training images, per label"].tolist() == ["100 real", "100 rendered", "-", "100 rendered"] * 2
+    assert what["Training images"].tolist() == ["100 real", "100 rendered", "-", "100 rendered"] * 2
     assert what["Tested on"].tolist() == ["Rendered Made up"] * 4 + ["Rendered Another"] * 4
     assert table.iloc[3]["autoencoder"] == "-"
     swd = study["swd"].sel(model="photos-dit").to_numpy()

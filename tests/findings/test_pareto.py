@@ -116,7 +116,7 @@ def test_the_area_in_fine_detail_takes_too_much_energy_like_too_little(study: xr
 def test_the_answer_counts_the_data_sets_where_the_area_is_larger(study: xr.Dataset) -> None:
     study["reference_s_lf"] += 10
     found = {"one": study, "two": study.assign_attrs(title="Other")}
-    assert findings.answer(found)["where"] == "on 2 of 2 data sets"
+    assert findings.answer(found)["where"] == findings.answer(found)["in_detail"] == "on 2 of 2 data sets"
     assert findings.answer(found)["costs"] == "on none of 2 data sets"
     less = study.copy(deep=True)
     less["s_lf"].loc[{"point": "OVG (1000, 0.0001)"}] -= 0.3
@@ -125,7 +125,7 @@ def test_the_answer_counts_the_data_sets_where_the_area_is_larger(study: xr.Data
     for title in ("Rendered Made up", "Rendered Other"):
         for point, energy in {"standard": "0.50 [", "TABA": "0.60 [", "OVG": "0.90 ["}.items():
             assert table[title, point].startswith(energy)
-    flat = study.assign({name: xr.full_like(study[name], 0.5) for name in ("s_hf", "s_lf")})
+    flat = study.assign({name: xr.full_like(study[name], 0.5) for name in ("s_hf", "hf_excess", "s_lf")})
     unsure = study.copy(deep=True)  # OVG's area is larger by the mean, and depends on which images are drawn
     turns = xr.DataArray(np.where(np.arange(IMAGES) % 2, 3.0, -3.0), dims="sample")
     unsure["s_hf"] += turns * unsure["method"].str.startswith("ovg")
@@ -133,6 +133,7 @@ def test_the_answer_counts_the_data_sets_where_the_area_is_larger(study: xr.Data
     assert area.low < 0 < area.mean
     for one in (flat, unsure):
         assert findings.answer({"one": one})["where"] == "on none of 1 data sets"
+    assert findings.answer({"one": flat})["in_detail"] == "on none of 1 data sets"
 
 
 def test_the_claim_on_the_front_is_that_of_the_area(study: xr.Dataset) -> None:

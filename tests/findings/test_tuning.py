@@ -89,3 +89,15 @@ def test_an_area_has_the_interval_of_its_factor_and_structure_up_to_the_targets_
     study = tuning()
     study["s_lf"] = xr.full_like(study["s_lf"], 0.2)
     np.testing.assert_allclose(findings.area(study).mean, 0.2 * study["s_hf"].mean("sample"))
+
+
+def test_ovg_at_chosen_step_sizes_beside_taba() -> None:
+    """TABA keeps less structure than the standard inversion and adds detail to what has the targets'; OVG changes
+    nothing, and then as much the other way."""
+    usual = made({"standard": {}, "taba": {"s_lf": -0.2, "hf_excess": 1.0}}, spread=0.0)
+    for offsets, sides in (({}, ("more", "nearer")), ({"s_lf": -0.4, "hf_excess": 2.0}, ("less", "farther"))):
+        other = made({"standard": {}, "ovg": offsets}, spread=0.0).assign_coords(point=["standard", "ovg*"])
+        for study in (usual, other):
+            study["reference_hf_excess"][:] = study["hf_excess"].sel(point="standard").mean("seed")
+        found = findings.against_taba({"one": usual}, {"one": other})
+        assert found == {side: [title_of(usual)] * (side in sides) for side in ("more", "less", "nearer", "farther")}

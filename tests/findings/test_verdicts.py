@@ -109,9 +109,9 @@ def test_groups_and_sentence_add_up() -> None:
 def test_what_is_said_of_claims_follows_their_verdicts() -> None:
     said = {"a": ("A does", "A does not"), "b": ("B does", "B does not", "B does at times")}
     made = {"one": [Claim("a ...", "", "", "holds"), Claim("b", "", "", "one family only", of=3, fails=2)]}
-    assert verdicts.sentence(made, said) == "**Answer.** A does. B does not (on 2 of 3 data sets, of one family)."
+    assert verdicts.sentence(made, said) == "**Answer.** A does. B does not (on 2 of 3 data sets, all of one family)."
     mixed = {"one": [Claim("a", "", "", "not measured"), Claim("b", "", "", "mixed", holds=1, fails=2, of=4)]}
-    assert "B does at times (yes on 1 of 4, no on 2)." in verdicts.sentence(mixed, said)
+    assert "B does at times (on 1 of 4, not on 2)." in verdicts.sentence(mixed, said)
 
 
 @pytest.mark.parametrize(("page", "asked"), [("verdicts", "sentence"), ("depends", "told")])

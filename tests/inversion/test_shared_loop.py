@@ -402,15 +402,6 @@ def test_a_share_that_rounds_to_no_step_is_refused_with_the_least_that_helps(
         inverted(0.0, 4)  # on purpose
 
 
-def test_images_that_no_memory_holds_are_refused_before_they_are_summed() -> None:
-    absurd, denoiser = torch.zeros(1).expand(1, 3, 2_000_000, 2_000_000), flat(VariancePreserving(), 0.5)
-    sentence = r"of shape \(1, 3, 2000000, 2000000\) needs at least 4.8e\+04 GB, and .* give fewer or smaller ones"
-    with pytest.raises(InvalidParameterError, match=sentence):
-        create("standard").invert(denoiser, absurd, 0, 4)
-    with pytest.raises(InvalidParameterError, match=sentence):
-        sample(denoiser, absurd, 0, 4)
-
-
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
     with pytest.raises(
         InvalidParameterError, match="unknown inversion method 'ddim'; known are: standard, bdia, cycle_diffusion"

@@ -12,7 +12,6 @@ from spectral_collapse import networks
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.checkpoints import downsampling
-from spectral_collapse.training import latents
 from tests.each import each
 
 
@@ -48,7 +47,7 @@ def test_it_is_called_as_an_autoencoder_of_diffusers(images: torch.Tensor, tmp_p
     network.fit(images)
     posterior = network.encode(images).latent_dist
     torch.testing.assert_close(posterior.sample(), posterior.mean, rtol=0, atol=1e-5)
-    latents.measure(network, images)
+    autoencoders.measure(network, images)
     encoded = autoencoders.encode(network, images)
     assert encoded.shape == (4, 6, 8, 8)
     networks.save_network(network, tmp_path / "autoencoder", {"autoencoder": None})
@@ -62,3 +61,18 @@ def test_it_is_called_as_an_autoencoder_of_diffusers(images: torch.Tensor, tmp_p
 def test_more_channels_than_numbers_are_refused() -> None:
     with pytest.raises(InvalidParameterError, match="at most 48, the numbers of a block of 4 x 4 pixels; 49 was given"):
         networks.PatchedAutoencoder(patch=4, latent_channels=49)
+
+
+def test_all_channels_of_latents_have_one_scale() -> None:
+    """Each keeps its share of the power, so white noise covers the fainter ones first, as in pixels."""
+    random = torch.Generator().manual_seed(0)
+    images = (torch.randn(16, 3, 32, 32, generator=random) * 0.2).clamp(-1, 1)
+    images[:, :, :16] = images[:, :1, :16].mean((2, 3), keepdim=True)  # plain areas: the first component is the largest
+    network = networks.patched_autoencoder(latent_channels=6, width=8)
+    network.fit(images)
+    autoencoders.measure(network, images)
+    encoded, own = autoencoders.encode(network, images), autoencoders.posterior_means(network, images)
+    torch.testing.assert_close(encoded.mean((0, 2, 3)), torch.zeros(6), rtol=0, atol=1e-5)
+    torch.testing.assert_close(encoded.square().mean(), torch.tensor(1.0), rtol=1e-5, atol=0)
+    power = own.var((0, 2, 3), correction=0)
+    torch.testing.assert_close(encoded.var((0, 2, 3), correction=0) / power, (1 / power.mean()).expand(6))

@@ -1,10 +1,15 @@
+"""The U-Net on patches: nothing is lost in its input."""
+
 from __future__ import annotations
 
 import pytest
 import torch
 
 from spectral_collapse import memory, networks
+from spectral_collapse.denoisers import size_multiple
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.networks import PatchedUNet
+from tests.each import each
 
 
 def _parameters(network: torch.nn.Module) -> int:
@@ -63,6 +68,7 @@ def test_a_network_that_cannot_be_built_is_refused_in_one_sentence() -> None:
         (("small_dit", 15, {}), "multiples of 2; 15 was given"),
         (("small_dit", 16, {"width": 15, "heads": 4}), "cannot be built: "),
         (("patched_unet", 16, {"widths": [8, 8]}), "widths must be multiples of 16"),
+        (("patched_unet", 32, {"patch": 3}), "patch must be a divisor of the image's 32 pixels; 3 was given"),
         (("gained_dit", 8192, {"width": 8192, "patch": 1}), "needs at least"),
     ]
     for (name, size, architecture), message in cases:
@@ -92,3 +98,17 @@ def test_attention_is_where_it_is_asked_for() -> None:
     assert network.config.up_block_types == ("AttnUpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D")
     out = network(torch.randn(2, 3, 32, 32), torch.zeros(2), class_labels=torch.tensor([0, 4])).sample
     assert out.shape == (2, 3, 32, 32)
+
+
+@each("patch", [1, 2, 4])
+def test_the_unet_sees_an_orthonormal_view_of_the_image(patch: int) -> None:
+    """Space-to-depth sorts the numbers of an image: what comes back is the image itself, so nothing is lost and
+    white noise stays white."""
+    network, x = PatchedUNet(32, widths=(16, 32), attention=0, patch=patch).eval(), torch.randn(2, 3, 32, 32)
+    seen = []
+    network.unet.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    network(x, torch.zeros(2), torch.zeros(2, dtype=torch.long))
+    assert seen[0].shape == (2, 3 * patch**2, 32 // patch, 32 // patch)
+    torch.testing.assert_close(seen[0].square().sum((1, 2, 3)), x.square().sum((1, 2, 3)))
+    assert torch.equal(torch.nn.functional.pixel_shuffle(seen[0], patch), x)
+    assert size_multiple(network) == 2 * patch

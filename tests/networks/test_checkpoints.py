@@ -16,12 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from spectral_collapse import networks
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
-from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks import checkpoints, own
 from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import VarianceExploding
 from spectral_collapse.store.identity import identity
-from spectral_collapse.training import latents
 from tests.each import each
 from tests.training.test_states import Hostile
 
@@ -105,19 +103,7 @@ def test_what_is_no_model_is_named_with_what_makes_one(folder: Path) -> None:
             call()
     assert networks.GreyModel(denoiser, None, {}, "").encode(torch.zeros(1, 3, 16, 16)).shape == (1, 1, 16, 16)
     with pytest.raises(CheckpointError, match="needs 64; name another checkpoint, or give the size that it is for, as"):
-        networks.load_model("photos").check_made_for("photos_x8", "photos", 64)
-
-
-def test_encoding_and_decoding_use_the_measured_statistics() -> None:
-    autoencoder = networks.small_autoencoder((16, 16))
-    images = torch.rand(70, 3, 32, 32) * 2 - 1
-    latents.measure(autoencoder, images)
-    encoded = autoencoders.encode(autoencoder, images)
-    assert encoded.shape == (70, 4, 16, 16)
-    with torch.no_grad():
-        expected = autoencoder.decode(autoencoder.encode(images).latent_dist.mean).sample.clamp(-1, 1)
-    # Batches of 64 and of 70 round differently in the last bits.
-    torch.testing.assert_close(autoencoders.decode(autoencoder, encoded), expected, rtol=0, atol=1e-4)
+        checkpoints.check_made_for(networks.load_model("photos").card, "photos_x8", "photos", 64)
 
 
 def test_names_and_devices_that_there_are_not_are_refused(folder: Path) -> None:
@@ -310,10 +296,10 @@ def test_the_card_gets_the_hash_and_the_folder_its_files_which_replace_nothing_o
     assert not (tmp_path / "deep").exists()
 
 
-@each("kind", ["small_unet", "paper_unet", "small_dit", "gained_dit", "spectral_unet"])
+@each("kind", ["small_unet", "paper_unet", "patched_unet", "small_dit", "gained_dit", "spectral_unet"])
 def test_every_kind_of_network_comes_back_with_its_labels(folder: Path, kind: str) -> None:
     small = {"paper_unet": {"widths": (32, 32), "layers": 1, "states": 8}, "small_unet": {"widths": (16, 32)}}
-    small["spectral_unet"] = {"widths": (16, 32), "attention": 0}
+    small["spectral_unet"] = small["patched_unet"] = {"widths": (16, 32), "attention": 0}
     network = networks.create(kind, 16, 4, 5, **small.get(kind, {"width": 16, "depth": 2, "heads": 2}))
     for weight in network.parameters():  # a fresh DiT answers with zero; weights are stored in half precision
         weight.data = (0.1 * torch.randn(weight.shape)).half().float()

@@ -5,7 +5,7 @@ import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import metrics
+from spectral_collapse import metrics, statistics
 from spectral_collapse.studies import decorrelation, latents
 from spectral_collapse.studies.request import Request
 from tests.studies.test_collapse import thumbnails
@@ -38,12 +38,10 @@ def test_every_series_is_measured_white_noise_is_white_and_windows_are_told_by_h
 
 def test_left_out_are_blocks_of_pictures(study: xr.Dataset) -> None:
     request = Request(Parameters.checked(profile="smoke", checkpoint=thumbnails()))
-    found, clusters = latents.latents(request, "standard"), np.array(request.images.clusters)
-    blocks = study.sizes["block"]
-    assert blocks == min(10, len(set(clusters)))
-    if blocks < 10:
-        expected = [metrics.s_g(found[torch.from_numpy(clusters != one)]).score for one in dict.fromkeys(clusters)]
-        np.testing.assert_allclose(study["s_g_left_out"].sel(series="standard"), expected)
+    found, kept = latents.latents(request, "standard"), statistics.without_blocks(request.images.clusters)
+    assert study.sizes["block"] == len(kept) == 10
+    expected = [metrics.patch_correlation(found[rows]) for rows in kept]
+    np.testing.assert_allclose(study["patch_correlation_left_out"].sel(series="standard"), expected)
 
 
 def test_a_source_of_one_colour_is_plain_all_over() -> None:

@@ -8,20 +8,10 @@ import pytest
 
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.studies import appendix_c, decomposition, pareto
-from spectral_collapse.studies.notebook import check_parameters, parameters
+from spectral_collapse.studies.notebook import parameters
 from tests.each import each
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "pareto.ipynb"
-
-
-KNOWN = ("dataset", "seeds")
-
-
-def test_an_unknown_parameter_is_named_with_the_known_ones() -> None:
-    check_parameters(KNOWN)  # outside a notebook there is nothing to refuse
-    check_parameters(KNOWN, ["", "# Parameters\ndataset = 'x'\nseeds = 3\n", "other = 1"])
-    with pytest.raises(InvalidParameterError, match="unknown notebook parameter 'sedes'; known are: dataset, seeds"):
-        check_parameters(KNOWN, ["# Parameters\ndataset = 'x'\nsedes = 3\n"])
 
 
 def test_a_notebook_takes_the_parameters_of_its_studies_and_its_own() -> None:

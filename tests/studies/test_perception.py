@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from spectral_collapse import metrics
+from spectral_collapse import metrics, studies
 from spectral_collapse.findings import perception as findings
 from spectral_collapse.studies import perception, published
 from spectral_collapse.studies.request import Request
@@ -74,3 +74,16 @@ def test_the_papers_claims_on_lpips_are_judged_by_st_lpips() -> None:
         "OVG has a better LPIPS than TABA": "fails on one family only",
         "OVG + TABA has a better LPIPS than TABA": "fails on one family only",  # by less than the margin
     }
+
+
+@pytest.mark.usefixtures("linked")
+def test_it_says_of_each_network_whether_its_samples_are_told() -> None:
+    given = {"dataset": "textures_x8", "checkpoints": ["textures", "textures-flow"], "images": 8, "num_steps": 1}
+    found = studies.STUDIES["fidelity"].run(profile="smoke", size=64, progress=False, **given)
+    assert found["model"].values.tolist() == ["textures", "textures-flow"]
+    assert ((found["c2st"] >= 0) & (found["c2st"] <= 1)).all()
+    # one step makes a blur, which nobody takes for a texture
+    assert (found["c2st"] > found["c2st_training"]).all()
+    assert (found["memorised"] < 0.5).all()
+    assert found["image"].shape == (2, 2, 64, 64, 3)
+    assert np.isfinite(found["c2st_error"]).all()

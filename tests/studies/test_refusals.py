@@ -29,7 +29,6 @@ REFUSED = [
     ("pareto", {"methods": {"edict": 1}}, "methods.edict must be a valid dictionary"),
     ("pareto", {"methods": "edict"}, "methods: .*'edict' was given"),
     ("pareto", {"methods": ["taba"]}, "methods: 'taba' is in the study anyway"),
-    ("pareto", {"sedes": 3}, "unknown parameter 'sedes'; known are: profile, device, "),
     ("pareto", {"seeds": 0}, "seeds must be greater than or equal to 1; 0 was given"),
     ("pareto", {"seeds": True}, "seeds must be a valid integer; True was given"),
     ("pareto", {"num_steps": 0}, "num_steps"),

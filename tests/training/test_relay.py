@@ -124,7 +124,7 @@ def test_nothing_begins_where_something_would_be_lost_or_is_unknown(home: Path) 
         relay(["textures", "cats"], "gpu")
     with pytest.raises(InvalidParameterError, match="minutes must be above 0"):
         relay(["textures"], "gpu", minutes=float("nan"))
-    with pytest.raises(InvalidParameterError, match="together must be at least 1"):
+    with pytest.raises(InvalidParameterError, match="together must be a whole number of at least 1"):
         relay(["textures"], "gpu", together=0)
     assert not (home / "runs").exists()
 

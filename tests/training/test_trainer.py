@@ -156,19 +156,6 @@ def test_resumed_training_gives_the_same_weights_as_uninterrupted(name: str, mon
     assert histories[0]["step"].values.tolist() == [1, 2, 4, 5]  # early looks halve the interval
 
 
-def test_a_damaged_state_falls_back_to_the_one_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = tiny_recipe("photos", 6)
-    whole = trainer.train(recipe, name="whole")
-    run = _interrupted(monkeypatch, recipe, after=4)
-    file = run / "step-0000004" / "network.safetensors"
-    content = bytearray(file.read_bytes())
-    content[-5] ^= 1
-    file.write_bytes(content)
-    with pytest.warns(UserWarning, match=r"step-0000004' cannot be read .*; trying the one before it"):
-        parts = trainer.train(recipe, name="parts", resume=True)
-    assert _weights(whole) == _weights(parts)
-
-
 def test_a_state_that_is_unreadable_of_another_recipe_or_beyond_the_steps_is_not_resumed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -290,12 +277,6 @@ def test_the_checkpoint_holds_the_averaged_weights() -> None:
     assert still.hash == moving.hash
     late = networks.load_model(trainer.train(tiny_recipe("photos", 4, ema_decay=1.0), name="late"))
     assert late.hash != moving.hash
-
-
-def test_early_looks_halve_the_interval() -> None:
-    recipe = tiny_recipe("photos", 1100, validate_every=500)
-    looks = [step for step in range(1, 1101) if trainer._validates_after(step, recipe)]
-    assert looks == [7, 15, 31, 62, 125, 250, 500, 1000, 1100]
 
 
 def _holding(folder: Path, *names: str) -> Path:

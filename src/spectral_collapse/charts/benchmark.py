@@ -43,12 +43,12 @@ def front(table: pd.DataFrame) -> alt.FacetChart:
         "s_lf", "structure kept, S_LF (capped at the target's) →", zero=False, nice=False, padding=14, tickCount=5
     )
     y = y_axis("s_hf", "texture, S_HF →", zero=False, nice=False, padding=14, tickCount=5)
-    titles = {"s_lf": "S_LF, capped", "s_hf": "S_HF", "psnr": "PSNR (dB)", "sliced_wasserstein": "SWD"}
-    tooltip = tips({"method:N": " ", "kind:N": " "} | {f"{name}:Q": title for name, title in titles.items()}, ".3f")
-    tooltip += tips({"network_calls:Q": "network calls"}, ".0f")
+    about = {"method:N": "method", "kind:N": "kind", "psnr:Q": "PSNR (dB)", "sliced_wasserstein:Q": "SWD"}
+    tooltip = tips(about, ".3f") + tips({"network_calls:Q": "network calls"}, ".0f")
     step = alt.Chart().transform_filter("datum.on_front").mark_line(color="#777777", interpolate="step-before")
-    marks = lines.crossed(x, y, present(SERIES, table["series"]), "series", tooltip, size=75, columns=6, opacity=0.35)
-    chart = alt.layer(*names(x, y), step.encode(x, y, order="s_lf:Q"), *marks).properties(width=WIDTH, height=HEIGHT)
+    shown = present(SERIES, table["series"])
+    marks = lines.crossed(None, x, y, shown, columns=6, tooltip=tooltip, opacity=0.35)
+    chart = alt.layer(*names(x, y), step.encode(x, y, order="s_lf:Q"), marks).properties(width=WIDTH, height=HEIGHT)
     chart = lines.panels(chart, table, columns=2, x="independent", y="independent")
     return chart.properties(spacing={"column": 20, "row": 20})
 

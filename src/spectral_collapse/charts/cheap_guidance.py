@@ -14,6 +14,7 @@ from spectral_collapse.charts import lines
 from spectral_collapse.charts.gallery import gallery
 from spectral_collapse.charts.lines import Look, described, figure, present, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.intervals import ENDS, ends
 from spectral_collapse.studies.cheap_guidance import EXACT, KINDS, STANDARD, VARIANTS
 
 PICTURED = (STANDARD, EXACT, "spectral HF", "free HF", "free LF", "spectral", "free")
@@ -46,7 +47,7 @@ def front(table: pd.DataFrame) -> alt.FacetChart:
         table.assign(
             panel=table["panel"] + "|" + title,
             goal=table["target"] if name == "s_lf" else 1.0,
-            **{end: table[f"{name}{last}"] for end, last in (("mean", ""), ("low", "_low"), ("high", "_high"))},
+            **{end: table[column] for end, column in zip(ENDS, (name, *ends(name)), strict=True)},
         )
         for name, title in titles.items()
     ]
@@ -60,8 +61,7 @@ def costs(table: pd.DataFrame, limits: Iterable[float]) -> alt.FacetChart:
     table: of `findings.costs`. limits: the goals for the time, dashed, as is no loss of area.
     """
     area = table.assign(panel=table["panel"] + "|area minus exact OVG's", goal=0.0)
-    ends = dict.fromkeys(("mean", "low", "high"), table["seconds"])
-    time = table.assign(**ends, goal=np.resize(list(limits), len(table)))
+    time = table.assign(**dict.fromkeys(ENDS, table["seconds"]), goal=np.resize(list(limits), len(table)))
     time["panel"] += "|time / standard inversion's"
     return _dots(pd.concat([area, time]), Look(PALETTE[0]), "series")
 

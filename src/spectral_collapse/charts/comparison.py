@@ -44,11 +44,11 @@ def correlation(matrix: xr.Dataset) -> alt.LayerChart:
     table["label"] = table["label"].mask(table["open"], "(" + table["label"] + ")")
     table["interval"] = [f"[{low:.2f}, {high:.2f}]" for low, high in zip(table["r_low"], table["r_high"], strict=True)]
     table["row"], table["column"] = table["score"].map(symbols), table["other"].map(symbols)
-    axis = {"title": None, "domain": False, "ticks": False}
-    kind = matrix["r"].attrs["long_name"]
+    bare = {"domain": False, "ticks": False}
+    kind = "Spearman correlation"
     base = alt.Chart(table).encode(
-        alt.X("column:N", sort=[symbols[name] for name in names[:-1]]).axis(**axis, labelAngle=-35),
-        alt.Y("row:N", sort=[symbols[name] for name in names[1:]]).axis(**axis),
+        x_axis("column:N", sort=[symbols[name] for name in names[:-1]]).axis(**bare, labelAngle=-35),
+        y_axis("row:N", sort=[symbols[name] for name in names[1:]]).axis(**bare),
         tooltip=tips({"row:N": "score", "column:N": "and", "r:Q": kind, "interval:N": "95 %"}, ".3f"),
     )
     color = (

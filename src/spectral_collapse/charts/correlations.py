@@ -19,16 +19,11 @@ from spectral_collapse.studies.correlations import MADE
 def method_means(table: pd.DataFrame, score: str) -> alt.FacetChart:
     """A score of images against S_DC of latents, a marker per method (Figs. 4, 15, 16), of `findings.latent_means`;
     dashed, white noise and what is sampled from it."""
-    table, symbol = named(table, "point"), SCORES[score].symbol
+    table = named(table, "point")
     x = x_axis("mean", "S_DC of the latents", zero=False, padding=8)
-    y = y_axis("score", f"{symbol} of the images", zero=False, padding=8)
-    tooltip = [
-        *tips({"point:N": " "}),
-        *lines.interval_tooltip("S_DC"),
-        *tips({"score:Q": symbol, "score_low:Q": "95 % from", "score_high:Q": "to"}, ".3f"),
-    ]
-    marks = lines.crossed(x, y, lines.looks(table["point"].unique()), "point", tooltip, size=65)
-    return _panels([lines.of_panel(x="white"), lines.of_panel(y="limit"), *marks], table)
+    y = y_axis("score", f"{SCORES[score].symbol} of the images", zero=False, padding=8)
+    below = [lines.of_panel(x="white"), lines.of_panel(y="limit")]
+    return lines.figure(table, lines.crossed, x, y, series="point", below=below, free="xy")
 
 
 @lines.described
@@ -46,7 +41,8 @@ def single_images(table: pd.DataFrame) -> alt.FacetChart:
         each.mark_line(strokeWidth=2).encode(strokeDash=look["strokeDash"]),
         every.mark_line(strokeWidth=3).encode(color=alt.value("black")),
     ]
-    return _panels(marks, table)
+    chart = alt.layer(*marks).properties(width=lines.width(3, free=True), height=190)
+    return lines.panels(chart, table, x="independent", y="independent")
 
 
 @lines.described
@@ -66,8 +62,8 @@ def experiment(table: pd.DataFrame) -> alt.FacetChart:
     y = y_axis("point:N", sort=points)
     look = lines.looks(["left as it is", "made white, or noise"])
     table = table.assign(series=[list(look)[point in MADE] for point in table["point"]])
-    tooltip = tips({"point:N": " ", "score:N": " "}) + lines.interval_tooltip("mean")
-    chart = lines.whiskers(None, x, y, look, tooltip=tooltip).properties(width=150, height=22 * len(points))
+    chart = lines.whiskers(None, x, y, look, tooltip=tips({"score:N": "score"}))
+    chart = chart.properties(width=150, height=22 * len(points))
     header = {"labelAngle": 0, "labelAlign": "left", "labelExpr": "split(replace(datum.label, ' (', '|('), '|')"}
     return lines.matrix(chart, table, "panel", "score", **header).resolve_scale(x="independent")
 
@@ -79,12 +75,7 @@ def experiment_pictures(found: Found) -> alt.FacetChart:
     studies, columns = list(found.values()), {}
     for name in ("standard", *MADE):
         title = name.capitalize().replace(" noise", "|noise").replace(" of|", " of ")  # in two lines
-        columns[title] = [one["image"].sel(point=name)[0].to_numpy() for one in studies]
-    source, target = ([one[f"{side}_image"][0].to_numpy() for one in studies] for side in ("source", "target"))
+        columns[title] = [one["image"].sel(point=name)[0] for one in studies]
+    source, target = ([one[f"{side}_image"][0] for one in studies] for side in ("source", "target"))
     columns = {"Source": source, **columns, "True target": target}
     return pictures.grid(columns, [title_of(one).replace(", ", ",|") for one in studies], labelled=True)
-
-
-def _panels(marks: list[alt.Chart], table: pd.DataFrame) -> alt.FacetChart:
-    chart = alt.layer(*marks).properties(width=lines.width(3), height=190)
-    return lines.panels(chart, table, x="independent", y="independent")

@@ -24,41 +24,30 @@ _CAUSES = ["#8fbcd9", "#d9d0bf", "#efb184"]
 def parts(table: pd.DataFrame) -> alt.FacetChart:
     """The deficit of a standard inversion and its three parts per measure, with 95 % intervals."""
     shown = lines.present(LOOKS, table["denoiser"])
-    return _deficits(table, shown if len(shown) > 1 else next(iter(shown.values())), "denoiser")
+    return _deficits(table, shown if len(shown) > 1 else next(iter(shown.values())))
 
 
 @described
 def stacked(table: pd.DataFrame) -> alt.LayerChart:
-    """What each cause takes of the latents' power at high frequencies, a bar per data set, of `findings.stacks`."""
-    order = list(table["cause"].unique())
-    table = table.assign(order=table["cause"].map(order.index))
-    base = alt.Chart(table).encode(
-        alt.X("mean:Q", title="power that latents lack (white noise has 1)", stack="zero"),
-        alt.Y("data:N", title=None, sort=None).axis(labelLimit=270),
-        order="order:O",
-        tooltip=tips({"data:N": "data", "cause:N": "cause", "share:N": "share of what is lacking"})
-        + lines.interval_tooltip("power"),
-    )
-    color = alt.Color(
-        "cause:N", title=None, scale=alt.Scale(domain=order, range=_CAUSES), legend=alt.Legend(orient="bottom")
-    )
-    number = base.mark_text(fontSize=12, color="#222222").encode(
-        alt.X("mean:Q", stack="zero", bandPosition=0.5), text="share:N"
-    )
-    return alt.layer(base.mark_bar(height=26).encode(color=color), number).properties(width=450, height=alt.Step(38))
+    """What each cause takes of the latents' variance in plain areas, a bar per data set, of `findings.stacks`."""
+    x = x_axis("mean", "variance that latents lack in plain areas (white noise has 1)")
+    y = lines.rows(table, "data", labelLimit=270)
+    colors = dict(zip(table["cause"].unique(), _CAUSES, strict=False))  # no rows where no source has plain areas
+    tooltip = tips({"data:N": "data", "cause:N": "cause", "share:N": "share of what is lacking"})
+    tooltip += lines.interval_tooltip("variance")
+    return lines.stacked_bars(table, x, y, "cause", colors, "share", tooltip)
 
 
 @described
 def other_levels(table: pd.DataFrame) -> alt.FacetChart:
     """The deficit on differently spaced levels, with and without entry noise, with 95 % intervals."""
-    return _deficits(table, dict(zip(ENTRIES.values(), _TWO, strict=True)), "entry")
+    return _deficits(table, dict(zip(ENTRIES.values(), _TWO, strict=True)))
 
 
-def _deficits(table: pd.DataFrame, looks: Looks | Look, series: str) -> alt.FacetChart:
-    """Rows of `part`, a mark for each `denoiser`, which a tooltip calls `series`; a panel per measure."""
+def _deficits(table: pd.DataFrame, looks: Looks | Look) -> alt.FacetChart:
+    """Rows of `part`, a mark for each `denoiser`; a panel per measure."""
     x, y = x_axis("mean", "deficit relative to white noise"), lines.rows(table, "part", labelLimit=200)
-    tooltip = [*tips({"part:N": "part", "denoiser:N": series}), *lines.interval_tooltip("deficit")]
-    options = {"columns": 1, "tooltip": tooltip, "side_by_side": not isinstance(looks, Look), "panel": "measure"}
+    options = {"columns": 1, "side_by_side": not isinstance(looks, Look), "panel": "measure"}
     options["per_row"] = 3 if table["measure"].nunique() == 3 else 2
     return figure(table, lines.whiskers, x, y, looks, "denoiser", 170, [lines.rule(x=0)], **options)
 
@@ -69,9 +58,8 @@ def true_first_steps(table: pd.DataFrame) -> alt.FacetChart:
     looks = dict(zip(table["resolution"].unique(), _TWO, strict=True))
     x = x_axis("replaced:O", "first steps with true predictions (up to sigma / alpha)", sort=None, labelAngle=-40)
     y = y_axis("mean", "remaining deficit relative to white noise")
-    tooltip = tips({"resolution:N": "inversion", "replaced:N": "first steps with true predictions"})
-    options = {"points": True, "tooltip": [*tooltip, *lines.interval_tooltip("remaining deficit")], "panel": "measure"}
-    return figure(table, bands, x, y, looks, "resolution", 190, [lines.rule(y=0)], **options)
+    below = [lines.rule(y=0)]
+    return figure(table, bands, x, y, looks, "resolution", below=below, points=True, panel="measure")
 
 
 @described

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import altair as alt
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import lines, pictures
-from spectral_collapse.charts.latents import named
+from spectral_collapse.charts.latents import looks, named
 from spectral_collapse.charts.lines import GREY, Look, described, figure, tips, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.decorrelation import Found, s_dc
@@ -25,35 +23,17 @@ _MAPPED = ("standard", "white_norm", "taba", CLOSED, WHITE)
 _BORDER, _LEVELS, _SIDE = 160, 255, 60
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
-    """A look for each series of latents; white noise is grey."""
-    names = [str(name) for name in names]
-    others = lines.looks(name for name in names if name != WHITE)
-    white = {WHITE: Look(GREY, (12, 3), "triangle-left")} if WHITE in names else {}
-    return others | white
-
-
 @described
 def scores(table: pd.DataFrame) -> alt.FacetChart:
     """S_G against S_DC, a marker per series (Fig. 8), of `findings.scores`; in the grey corner is white noise."""
-    table = named(table)
     x = x_axis("mean", "S_DC, mean over images", zero=False, padding=12)
     y = y_axis("s_g", "S_G of the set of latents", domain=[0, 1])
-    tooltip = [
-        *tips({"series:N": " "}),
-        *lines.interval_tooltip("S_DC"),
-        *tips({"s_g:Q": "S_G", "s_g_low:Q": "95 % from", "s_g_high:Q": "to"}, ".3f"),
-    ]
     white = alt.Chart().transform_aggregate(
         groupby=["panel"], white="mean(white)", white_low="mean(white_low)", white_high="mean(white_high)"
     )
     corner = white.mark_rule(color=GREY, strokeWidth=7, opacity=0.5)
-    chart = alt.layer(
-        lines.of_panel(x="white"),
-        corner.encode(x="white:Q", y=alt.Y("white_low:Q"), y2="white_high:Q"),
-        *lines.crossed(x, y, looks(table["series"].unique()), "series", tooltip, size=75),
-    ).properties(width=lines.width(3), height=190)
-    return lines.panels(chart, table)
+    corner = corner.encode(x="white:Q", y=alt.Y("white_low:Q"), y2="white_high:Q")
+    return figure(named(table), lines.crossed, x, y, looks, below=[lines.of_panel(x="white"), corner])
 
 
 @described
@@ -62,8 +42,7 @@ def correlated_patches(table: pd.DataFrame) -> alt.FacetChart:
     what as many white latents have."""
     table = named(table)
     x = x_axis("mean", "mean of the 20 largest |r|", zero=False, padding=8, tickCount=4)
-    tooltip = [*tips({"series:N": " "}), *lines.interval_tooltip("mean of the 20 largest |r|")]
-    tooltip += [*tips({"white:Q": "by chance"}, ".3f"), *tips({"n:Q": "latents"})]
+    tooltip = tips({"white:Q": "by chance"}, ".3f") + tips({"n:Q": "latents"})
     options = {"height": 24 * table["series"].nunique(), "below": [lines.of_panel(x="white")]}
     return figure(table, lines.whiskers, x, lines.rows(table), Look(PALETTE[0]), free="x", tooltip=tooltip, **options)
 
@@ -97,7 +76,7 @@ def single_maps(found: Found) -> alt.VConcatChart:
     for one in found.values():
         latent = one["latent"].sel(series="standard").to_numpy()
         columns = {
-            "Source": one["source_image"].to_numpy(),
+            "Source": one["source_image"],
             "Plain|areas": _grey(one["plain_place"].to_numpy()),
             "Latent,|standard": _grey((latent / 3 + 1) / 2),
         }
@@ -113,8 +92,7 @@ def over_plain_areas(table: pd.DataFrame) -> alt.FacetChart:
     """The share of flagged windows against how much of them is plain, of `findings.over_plain_areas`."""
     x = x_axis("area:O", "how much of the window is plain", labelAngle=-30, domain=list(AREAS))
     y = y_axis("mean", "share of flagged windows", domain=[0, 1])
-    tooltip = [*tips({"series:N": " ", "area:N": "plain"}), *lines.interval_tooltip("share of flagged windows")]
-    tooltip += [*tips({"windows:Q": "share of windows"}, ".2f"), *tips({"n:Q": "images"})]
+    tooltip = tips({"windows:Q": "share of windows"}, ".2f") + tips({"n:Q": "images"})
     options = {"points": True, "columns": 4, "opacity": 0.12, "tooltip": tooltip}
     return figure(named(table), lines.bands, x, y, looks, **options)
 

@@ -36,7 +36,7 @@ def wavelet_details(domains: Sequence[xr.Dataset]) -> alt.FacetChart:
     shown = [one for one in domains if "withheld" not in one.attrs] or domains
     names = [f"{title_of(one)}|{one.attrs['wavelet']}" for one in shown]
     bands = xr.concat([one["detail"] for one in shown], "dataset")
-    columns = {band.capitalize(): bands.sel(band=band).to_numpy() for band in bands["band"].to_numpy()}
+    columns = {band.capitalize(): bands.sel(band=band) for band in bands["band"].to_numpy()}
     return pictures.grid(columns, names, labelled=True)
 
 
@@ -63,5 +63,5 @@ def _pairs(one: xr.Dataset, count: int = 3) -> alt.FacetChart:
     kinds = pd.Series(kinds.sel(sample=one["shown"].to_numpy()).to_numpy())
     places = kinds.groupby(kinds).cumcount().sort_values(kind="stable").index[:count]  # the first of each, the second
     image = one["image"].isel(shown=list(places)).sel(domain=["source", "target"])
-    columns = {str(number + 1): image.isel(shown=number).to_numpy() for number in range(image.sizes["shown"])}
+    columns = {str(number + 1): image.isel(shown=number) for number in range(image.sizes["shown"])}
     return pictures.grid(columns, ["source", "target"])

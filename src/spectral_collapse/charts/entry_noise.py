@@ -6,10 +6,11 @@ import altair as alt
 import pandas as pd
 
 from spectral_collapse.charts import lines
-from spectral_collapse.charts.lines import Look, described, figure, tips, with_ends, x_axis, y_axis
+from spectral_collapse.charts.gaussian import SLOPES
+from spectral_collapse.charts.lines import Look, described, figure, tips, x_axis, y_axis
 from spectral_collapse.charts.spectra import FREQUENCY
 from spectral_collapse.charts.theme import PALETTE
-from spectral_collapse.findings.entry_noise import ADDED, CARRIED, EXACT, FLOOR, ORDERS, TOTAL
+from spectral_collapse.findings.entry_noise import ADDED, CARRIED, EXACT, FLOOR, TOTAL
 from spectral_collapse.studies.entry_noise import EULER, FINE, LAW, SECOND
 
 _GREY, _INK = "#aaaaaa", "#222222"
@@ -22,8 +23,7 @@ _WALKS: lines.Looks = {
     FINE: Look(PALETTE[0], (8, 2, 2, 2), "diamond"),
 }
 _ORDERS: lines.Looks = {
-    ORDERS[0]: Look("#bbbbbb"),
-    ORDERS[1]: Look("#bbbbbb", (2, 2)),
+    **SLOPES,
     "Euler": Look(PALETTE[1]),
     "Heun": Look(PALETTE[2], (8, 3)),
     "2M": Look(PALETTE[0], (8, 2, 2, 2)),
@@ -44,13 +44,10 @@ def law(points: pd.DataFrame, ends: pd.DataFrame) -> alt.LayerChart:
     curves = curves.encode(strokeDash=lines.channels(_LEVELS)["strokeDash"].legend(None))
     named = ends[ends["kept"] == 1].assign(label=ends["ratio"].map("S / s² = {:.2g}".format))
     names = alt.Chart(named).mark_text(align="left", dx=14, color=_INK).encode(x, y, text="label:N")
-    tooltip = tips({"series:N": " ", "ratio:Q": "S / s₀²"}) + with_ends(
-        {"power": "power", "kept": "squared correlation"}, ".3f"
-    )
+    tooltip = tips({"ratio:Q": "S / s₀²"})
     looks = lines.present(lines.looks(LAW), points["series"])
-    *bars, marks = lines.crossed(x, y, looks, "series", tooltip, size=85, columns=3, strokeWidth=2)
-    drawn = [one.properties(data=points) for one in (*bars, marks.mark_point(size=85, filled=False, strokeWidth=2))]
-    return alt.layer(curves, names, *drawn).properties(width=430, height=380)
+    drawn = lines.crossed(points, x, y, looks, columns=3, tooltip=tooltip, size=85, filled=False)
+    return alt.layer(curves, names, drawn).properties(width=430, height=380)
 
 
 @described
@@ -83,11 +80,10 @@ def trade(table: pd.DataFrame) -> alt.FacetChart:
     images with their intervals. The table is `findings.trade`."""
     x = x_axis("detail", "log of the power of fine detail over the target's", nice=False, padding=14)
     y = y_axis("s_lf", "S_LF", zero=False, nice=False, padding=14, format="~g")
-    tooltip = tips({"series:N": " ", "label:N": "added noise"}) + with_ends(
-        {"s_lf": "S_LF", "detail": "log power"}, ".4f"
-    )
+    tooltip = tips({"label:N": "added noise"})
     encoded = lines.channels(_WALKS, points=True)
-    path = alt.Chart().encode(color=encoded["color"], tooltip=tooltip).mark_line(strokeWidth=1.5)
+    path = alt.Chart().encode(x, y, color=encoded["color"], tooltip=tooltip, order="turn:O")
+    path = path.mark_line(strokeWidth=1.5).encode(strokeDash=encoded["strokeDash"])
     sides = ({"align": "left", "dx": 9}, {"dy": -11}, {"dy": 13})
     named = [
         alt.Chart()
@@ -96,13 +92,9 @@ def trade(table: pd.DataFrame) -> alt.FacetChart:
         .encode(x, y, text="label:N")
         for side, place in enumerate(sides)
     ]
-    layers = alt.layer(
-        path.encode(x, y, order="turn:O", strokeDash=encoded["strokeDash"]),
-        *lines.crossed(x, y, _WALKS, "series", tooltip, size=55, columns=2),
-        *named,
-    ).properties(width=320, height=330)
     table = table.assign(side=table["turn"].map({0: 1, 1: 2, 2: 1}).fillna(0))  # those that lie close to each other
-    return lines.panels(layers, table, "place", columns=2)
+    options = {"panel": "place", "per_row": 2, "columns": 2, "tooltip": tooltip, "size": 55}
+    return figure(table, lines.crossed, x, y, _WALKS, height=330, below=[path], above=named, **options)
 
 
 @described

@@ -17,7 +17,7 @@ from spectral_collapse.findings.pareto import named
 from spectral_collapse.studies.benchmark import SOURCE, TARGET
 from spectral_collapse.studies.published import COMBINED
 
-ENERGY = "HF energy / own target"
+ENERGY = "HF energy / true target"
 
 _SCORES = (("S_HF", "s_hf", 3), ("S_LF", "s_lf", 3), ("PSNR (dB)", "psnr", 2))
 
@@ -39,7 +39,7 @@ def gallery(
     The detail is the window, a quarter as high and wide, in which neighbouring pixels of the true target differ most.
     The difference is half of output minus source, grey where nothing was changed. Pictures keep their pixels (no
     smoothing); hovering tells the scores of an image, at seed 0 as the picture. Under each stands its high-frequency
-    energy over its own target's.
+    energy over its true target's.
     """
     frames, titles = {}, {}
     for study in sorted(found.values(), key=lambda study: "withheld" in study.attrs):
@@ -64,10 +64,9 @@ def along_etas(study: xr.Dataset) -> alt.VConcatChart:
     if all(0.0 in part for part in zip(*points, strict=True)):
         points[0.0, 0.0] = "standard"
 
-    def shown(point: str) -> dict[str, list[np.ndarray]]:
-        columns = {"Source": one["source_image"], "OVG": one["image"].sel(point=point)}
-        columns["True target"] = one["target_image"]
-        return {title: [image.to_numpy()] for title, image in columns.items()}
+    def shown(point: str) -> dict[str, list[xr.DataArray]]:
+        ovg = one["image"].sel(point=point)
+        return {"Source": [one["source_image"]], "OVG": [ovg], "True target": [one["target_image"]]}
 
     frames = {(f"eta_HF {hf:g}", f"eta_LF {lf:g}"): shown(points[hf, lf]) for hf, lf in sorted(points)}
     sizes = [len({*part}) - 1 for part in zip(*frames, strict=True)]

@@ -22,7 +22,8 @@ _METHODS: lines.Looks = {
     "BDIA": Look(PALETTE[5], (3, 3)),
     "BDIA, gamma 0.9": Look(PALETTE[6], (1, 3)),
 }
-_ORDERS: lines.Looks = {"order 1": Look("#bbbbbb"), "order 2": Look("#bbbbbb", (2, 2))}
+SLOPES: lines.Looks = {"order 1": Look("#bbbbbb"), "order 2": Look("#bbbbbb", (2, 2))}
+"""Of lines to compare slopes with."""
 _OVG: lines.Looks = {
     "standard": Look(PALETTE[0]),
     "OVG": Look(PALETTE[3]),
@@ -74,10 +75,9 @@ def convergence(table: pd.DataFrame) -> alt.FacetChart:
     x = x_axis("steps", "steps of the inversion", log=True, values=list(table["steps"].unique()))
     title = "largest relative error of the gain"
     y = y_axis("mean", title, type="log", domain=[1e-4, 10], format="~g", tickCount=5)
-    tooltip = [*tips({"series:N": " ", "steps:Q": "steps"}), *tips({"mean:Q": "error"}, ".3~g")]
-    tooltip += tips({"order:Q": "fitted order"}, ".2f")
-    looks = _ORDERS | {name: look for name, look in _METHODS.items() if name != LIMIT}
-    return figure(table, lines.curves, x, y, looks, height=280, tooltip=tooltip, clip=True)
+    looks = SLOPES | {name: look for name, look in _METHODS.items() if name != LIMIT}
+    options = {"height": 280, "tooltip": tips({"order:Q": "fitted order"}, ".2f"), "clip": True}
+    return figure(table, lines.curves, x, y, looks, **options)
 
 
 @described

@@ -10,7 +10,6 @@ import pandas as pd
 from spectral_collapse.charts import latents, lines
 from spectral_collapse.charts.lines import described, figure, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
-from spectral_collapse.findings.gaussianity import LAW
 from spectral_collapse.metrics.shapiro_wilk import LEVEL
 
 
@@ -100,6 +99,5 @@ def _rows(table: pd.DataFrame, title: str, kind: str, white: float, free: str = 
 
 
 def _against_count(table: pd.DataFrame, y: alt.Y, *above: alt.Chart) -> alt.FacetChart:
-    x, names = latents.counts(table), table["series"].unique()
-    looks = {name: look for name, look in latents.looks([*names, LAW]).items() if name in names}
-    return figure(table, lines.bands, x, y, looks, height=180, above=above, columns=4, opacity=0.15)
+    options = {"height": 180, "above": above, "columns": 4, "opacity": 0.15}
+    return figure(table, lines.bands, latents.counts(table), y, latents.looks, **options)

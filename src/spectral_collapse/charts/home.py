@@ -21,29 +21,25 @@ def details(table: pd.DataFrame) -> alt.FacetChart:
     table = table.assign(panel=table["panel"].str.replace(", ", ",|", regex=False))
     beside = min(3, table["panel"].nunique())
     x = alt.X("ratio:Q", title="times the target's", scale=scale).axis(format="~g", values=[0.1, 0.3, 1, 3, 10])
-    y = alt.Y("method:N", title=None, sort=list(table["method"].unique()))
-    chart = alt.Chart()
-    image = [alt.Tooltip("image:N", title="image"), alt.Tooltip("ratio:Q", title="fine detail", format=".3~g")]
-    near = np.exp(margin("hf_ratio"))
+    near, base = float(np.exp(margin("hf_ratio"))), alt.Chart().encode(lines.rows(table, "method"))
+    band = alt.Chart().transform_aggregate(images="count()").mark_rect(color="#777777", opacity=0.15)
+    image = lines.tips({"image:N": "image", "ratio:Q": "fine detail"}, ".3~g")
+    mean = lines.interval_tooltip("geometric mean")
+    interval = base.mark_rule(color=PALETTE[1], strokeWidth=3)
+    marker = base.mark_point(shape="diamond", size=45, color=PALETTE[1], filled=True)
+    number = base.mark_text(align="left", dx=5, fontSize=11)
     layers = alt.layer(
-        chart.transform_aggregate(images="count()")
-        .mark_rect(color="#777777", opacity=0.15)
-        .encode(alt.XDatum(float(1 / near), scale=scale), alt.X2Datum(float(near))),
-        chart.transform_aggregate(images="count()")
-        .mark_rule(color="#777777", strokeDash=[4, 3])
-        .encode(x=alt.datum(1)),
-        chart.mark_circle(size=26, color=PALETTE[0], opacity=0.55).encode(x, y, tooltip=image),
-        chart.mark_rule(color=PALETTE[1], strokeWidth=3).encode(alt.X("low:Q", scale=scale), alt.X2("high:Q"), y),
-        chart.mark_point(shape="diamond", size=45, color=PALETTE[1], filled=True).encode(
-            alt.X("mean:Q", scale=scale), y, tooltip=lines.interval_tooltip("geometric mean")
-        ),
-        chart.mark_text(align="left", dx=5, fontSize=11).encode(
-            alt.XValue("width"), y, alt.Text("mean:Q", aggregate="max", format=".2f")
-        ),
+        band.encode(alt.XDatum(1 / near, scale=scale), alt.X2Datum(near)),
+        lines.rule(x=1),
+        base.mark_circle(size=26, color=PALETTE[0], opacity=0.55).encode(x, tooltip=image),
+        interval.encode(alt.X("low:Q", scale=scale), alt.X2("high:Q")),
+        marker.encode(alt.X("mean:Q", scale=scale), tooltip=mean),
+        number.encode(alt.XValue("width"), alt.Text("mean:Q", aggregate="max", format=".2f")),
     ).properties(width=lines.width(beside, 150) - _NUMBER, height=150)
     names = ", ".join(table["panel"].str.replace("|", " ").unique())
     return lines.panels(layers, table, columns=beside).properties(
-        spacing=14 + _NUMBER, description=f"Energy at high frequencies of every image over its own target's, on {names}"
+        spacing=14 + _NUMBER,
+        description=f"Energy at high frequencies of every image over its true target's, on {names}",
     )
 
 

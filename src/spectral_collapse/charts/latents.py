@@ -15,9 +15,9 @@ from spectral_collapse.findings.latents import called
 from spectral_collapse.studies.latents import CLOSED, WHITE
 
 _FIXED = {
-    WHITE: Look(PALETTE[6], (1, 0), "triangle-left"),
-    called(CLOSED): Look("#777777", (12, 3), "stroke"),
-    LAW: Look(PALETTE[6], (1, 3), "stroke"),
+    WHITE: Look(PALETTE[6], (12, 3), "triangle-left"),
+    called(CLOSED): Look("#777777", (16, 4), "triangle-right"),
+    LAW: Look(PALETTE[6], (1, 3)),
 }
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.intervals import ends
 from spectral_collapse.findings.measured import title_of
 
 
@@ -135,14 +136,6 @@ def tips(titles: Mapping[str, str], format: str | None = None) -> list[alt.Toolt
     ]
 
 
-def with_ends(titles: dict[str, str], format: str) -> list[alt.Tooltip]:
-    """The lines of a tooltip for numbers and the ends of their intervals."""
-    every = {}
-    for name, title in titles.items():
-        every |= {f"{name}:Q": title, f"{name}_low:Q": "95 %", f"{name}_high:Q": "95 %"}
-    return tips(every, format)
-
-
 def curves(
     table: pd.DataFrame | None,
     x: alt.X,
@@ -151,19 +144,20 @@ def curves(
     series: str = "series",
     points: bool = False,
     columns: int = 2,
-    tooltip: Sequence[alt.Tooltip] | None = None,
+    tooltip: Sequence[alt.Tooltip] = (),
     clip: bool = False,
 ) -> alt.LayerChart:
     """Values against `x` as lines.
 
     table: columns of `x`, of `y` and of `series`; None where a facet brings the data. looks, series, columns: as in
-    `channels`. points: whether to mark every value. tooltip: without it the series, x and y. clip: whether to cut off
-    what lies outside the axes.
+    `channels`. points: whether to mark every value. tooltip: its lines below those of the series, x and y. clip:
+    whether to cut off what lies outside the axes.
     """
     encoded = channels(looks, series, points, columns)
-    if tooltip is None:
-        tooltip = [*_named(looks, series, x), alt.Tooltip(y["shorthand"], title=y["title"], format=".3~g")]
-    base = (alt.Chart() if table is None else alt.Chart(table)).encode(x, y, color=encoded["color"], tooltip=tooltip)
+    named = {f"{series}:N": " "} if isinstance(looks, Mapping) else {}
+    place = {axis["shorthand"]: axis["title"] for axis in (x, y)}
+    told = [*tips(named | place, ".3~g"), *tooltip]
+    base = (alt.Chart() if table is None else alt.Chart(table)).encode(x, y, color=encoded["color"], tooltip=told)
     # a line has one tooltip; its places have theirs on points, seen or not
     line = base.mark_line(clip=clip, point=alt.Undefined if points else "transparent")
     layers = [line.encode(strokeDash=encoded["strokeDash"])]
@@ -181,19 +175,18 @@ def bands(
     points: bool = False,
     columns: int = 2,
     opacity: float = 0.2,
-    tooltip: Sequence[alt.Tooltip] | None = None,
+    tooltip: Sequence[alt.Tooltip] = (),
     clip: bool = False,
 ) -> alt.LayerChart:
     """Means against `x` as lines, intervals as bands: `curves` of the column mean, above areas from low to high.
 
-    opacity: of the bands. tooltip: without it the series, x, and the mean with its interval.
+    opacity: of the bands. tooltip: its lines below those of the series, x, and the mean with its interval.
     """
-    if tooltip is None:
-        tooltip = [*_named(looks, series, x), *interval_tooltip(y["title"])]
+    _, *interval = interval_tooltip(y["title"])
     color = channels(looks, series, points, columns)["color"]
     area = (alt.Chart() if table is None else alt.Chart(table)).mark_area(opacity=opacity, clip=clip)
     area = area.encode(x, alt.Y("low:Q", scale=y["scale"]), alt.Y2("high:Q"), color=color)
-    return alt.layer(area, curves(table, x, y, looks, series, points, columns, tooltip, clip))
+    return alt.layer(area, curves(table, x, y, looks, series, points, columns, [*interval, *tooltip], clip))
 
 
 def whiskers(
@@ -203,21 +196,18 @@ def whiskers(
     looks: Looks | Look,
     series: str = "series",
     columns: int = 2,
-    tooltip: Sequence[alt.Tooltip] | None = None,
+    tooltip: Sequence[alt.Tooltip] = (),
     side_by_side: bool = False,
 ) -> alt.LayerChart:
     """Means as markers, intervals as bars from low to high along x, in the rows of y; else as `curves`.
 
-    tooltip: without it the series and the row, where they differ, and the mean with its interval. side_by_side: whether
-    the series of a row are drawn below each other, not on one line.
+    tooltip: its lines below those of the series, the row, and the mean with its interval. side_by_side: whether the
+    series of a row are drawn below each other, not on one line.
     """
     encoded = channels(looks, series, points=True, columns=columns)
-    if tooltip is None:
-        rows = y["shorthand"]
-        named = [] if rows.split(":")[0] == series else [alt.Tooltip(rows, title=" ")]
-        own = [] if isinstance(looks, Look) else [alt.Tooltip(f"{series}:N", title=" ")]
-        tooltip = [*own, *named, *interval_tooltip(x["title"])]
-    base = (alt.Chart() if table is None else alt.Chart(table)).encode(y, color=encoded["color"], tooltip=tooltip)
+    named = {f"{series}:N": " "} if isinstance(looks, Mapping) else {}
+    told = [*tips(named | {y["shorthand"]: " "}), *interval_tooltip(x["title"]), *tooltip]
+    base = (alt.Chart() if table is None else alt.Chart(table)).encode(y, color=encoded["color"], tooltip=told)
     if side_by_side:
         base = base.encode(alt.YOffset(f"{series}:N", sort=list(looks)).scale(paddingOuter=0.35))
     return alt.layer(
@@ -227,28 +217,59 @@ def whiskers(
 
 
 def crossed(
+    table: pd.DataFrame | None,
     x: alt.X,
     y: alt.Y,
     looks: Looks,
-    series: str,
-    tooltip: Sequence[alt.Tooltip],
-    size: int,
+    series: str = "series",
     columns: int = 4,
-    **bar: Any,
-) -> list[alt.Chart]:
-    """Markers at two means, with the interval of each as a bar: columns x, y and, with _low and _high, their ends, low
-    and high alone for the column mean. bar: the look of the bars."""
+    tooltip: Sequence[alt.Tooltip] = (),
+    size: int = 75,
+    filled: bool = True,
+    opacity: float = 1.0,
+) -> alt.LayerChart:
+    """Means against means as markers, with both intervals as bars between the columns of `ends`; else as `curves`.
+
+    tooltip: its lines below those of the series and of both means with their intervals. size, filled: of the markers;
+    opacity: of the bars.
+    """
     encoded = channels(looks, series, points=True, columns=columns)
-    base = alt.Chart().encode(color=encoded["color"], tooltip=tooltip)
-    (left, right), (bottom, top) = (
-        [end if name == "mean" else f"{name}_{end}" for end in ("low", "high")]
-        for name in (str(axis["shorthand"]).split(":")[0] for axis in (x, y))
+    across, along = (str(axis["shorthand"]).split(":")[0] for axis in (x, y))
+    both = [line for axis, name in ((x, across), (y, along)) for line in interval_tooltip(axis["title"], ".4~g", name)]
+    told = [*tips({f"{series}:N": " "}), *both, *tooltip]
+    base = (alt.Chart() if table is None else alt.Chart(table)).encode(color=encoded["color"], tooltip=told)
+    (left, right), (bottom, top) = ends(across), ends(along)
+    return alt.layer(
+        base.mark_rule(opacity=opacity).encode(alt.X(f"{left}:Q"), y, x2=f"{right}:Q"),
+        base.mark_rule(opacity=opacity).encode(x, alt.Y(f"{bottom}:Q"), y2=f"{top}:Q"),
+        base.mark_point(size=size, filled=filled).encode(x, y, shape=encoded["shape"]),
     )
-    return [
-        base.mark_rule(**bar).encode(alt.X(f"{left}:Q"), y, x2=f"{right}:Q"),
-        base.mark_rule(**bar).encode(x, alt.Y(f"{bottom}:Q"), y2=f"{top}:Q"),
-        base.mark_point(size=size).encode(x, y, shape=encoded["shape"]),
-    ]
+
+
+def stacked_bars(
+    table: pd.DataFrame,
+    x: alt.X,
+    y: alt.Y,
+    kind: str,
+    colors: Mapping[str, str],
+    label: str,
+    tooltip: Sequence[alt.Tooltip],
+    dark: Sequence[str] = (),
+) -> alt.LayerChart:
+    """A bar in each row of y, of parts that are as long as x says, in the order of the colours.
+
+    kind: the column that names the parts; colors: of each part, and dark: those whose text has to be white. label: the
+    column of the text on a part.
+    """
+    order = [name for name in colors if name in set(table[kind])]
+    table = table.assign(order=table[kind].map(order.index), white=table[kind].isin(list(dark)))
+    base = alt.Chart(table).encode(x.stack("zero"), y, order="order:O", tooltip=tooltip)
+    color = alt.Color(f"{kind}:N", title=None).scale(domain=order, range=[colors[name] for name in order])
+    color = color.legend(orient="bottom", columns=4, symbolStrokeColor="#999999")
+    ink = alt.when("datum.white").then(alt.value("white")).otherwise(alt.value("#222222"))
+    number = base.mark_text(fontSize=12).encode(x.stack("zero").bandPosition(0.5), text=f"{label}:N", color=ink)
+    bars = base.mark_bar(height=28, stroke="#999999", strokeWidth=0.5).encode(color=color)
+    return alt.layer(bars, number).properties(width=470, height=alt.Step(40))
 
 
 def log_scale(table: pd.DataFrame) -> alt.Scale:
@@ -327,7 +348,7 @@ def figure(
     """A table drawn, in panels or in one.
 
     Args:
-        kind: `curves`, `bands` or `whiskers`; options: of it, such as points, columns, opacity, tooltip.
+        kind: `curves`, `bands`, `whiskers` or `crossed`; options: of it, such as points, columns, opacity, tooltip.
         look: of the series, or a function of their names; series: their column.
         height: of a panel in pixels; its width is what the page leaves to it.
         below, above: further marks, under and over those of the series.
@@ -387,16 +408,10 @@ def _told(of: Any) -> str:
     return "; ".join([*names, *(of.attrs[name] for name in ("title", "network") if of.attrs.get(name))])
 
 
-def _named(looks: Looks | Look, series: str, x: alt.X) -> list[alt.Tooltip]:
-    """The first lines of a tooltip: the series, where there are several, and the place."""
-    named = [] if isinstance(looks, Look) else [alt.Tooltip(f"{series}:N", title=" ")]
-    return [*named, alt.Tooltip(x["shorthand"], title=x["title"], format=".3~g")]
-
-
-def interval_tooltip(title: str, format: str = ".3~g") -> list[alt.Tooltip]:
-    """The lines of a tooltip for the columns mean, low and high."""
-    names = {"mean": title, "low": "95 % from", "high": "to"}
-    return [alt.Tooltip(f"{name}:Q", title=called, format=format) for name, called in names.items()]
+def interval_tooltip(title: str, format: str = ".3~g", name: str = "mean") -> list[alt.Tooltip]:
+    """The lines of a tooltip for a column and its `ends`."""
+    titles = zip((name, *ends(name)), (title, "95 % from", "to"), strict=True)
+    return [alt.Tooltip(f"{column}:Q", title=called, format=format) for column, called in titles]
 
 
 def sentence(words: str) -> alt.Chart:

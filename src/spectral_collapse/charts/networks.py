@@ -126,7 +126,7 @@ def samples(studies: Sequence[xr.Dataset]) -> alt.FacetChart:
             rows[f"{title_of(study).replace(' (', '|(')}|test targets"] = study["real_image"]
         rows |= {str(name).replace("-", "-|", 1): study["image"].sel(model=name) for name in study["model"].data}
     count = min(pictures.COLUMNS - 2, *(pictured.sizes["shown"] for pictured in rows.values()))
-    columns = {str(1 + number): [one.isel(shown=number).to_numpy() for one in rows.values()] for number in range(count)}
+    columns = {str(1 + number): [one.isel(shown=number) for one in rows.values()] for number in range(count)}
     return pictures.grid(columns, list(rows), labelled=True)
 
 

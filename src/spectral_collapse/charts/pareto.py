@@ -8,21 +8,29 @@ import xarray as xr
 
 from spectral_collapse.charts import lines
 from spectral_collapse.charts.benchmark import NAMES_WIDTH, labelled, names
+from spectral_collapse.charts.lines import Look
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings import pareto as findings
 from spectral_collapse.findings.benchmark import called, capped, title
+from spectral_collapse.findings.intervals import ends
 from spectral_collapse.statistics import Interval, text
 
 KINDS = {
-    "standard": ("Standard", PALETTE[0], "circle"),
-    "taba": ("TABA", PALETTE[1], "triangle-up"),
-    "ovg": ("OVG", PALETTE[3], "diamond"),
-    "ovg+taba": ("OVG + TABA", PALETTE[4], "cross"),
-    "other": ("Other methods", PALETTE[5], "triangle-left"),
-    "target": ("True target", PALETTE[2], "square"),
-    "autoencoder": ("Target after the autoencoder", PALETTE[2], "triangle-down"),
+    "standard": "Standard",
+    "taba": "TABA",
+    "ovg": "OVG",
+    "ovg+taba": "OVG + TABA",
+    "other": "Other methods",
+    "target": "True target",
+    "autoencoder": "Target after the autoencoder",
 }
-"""What each kind of point is called, its colour and its shape; colour is never the only difference."""
+"""What each kind of point is called."""
+_COLORS = [PALETTE[place] for place in (0, 1, 3, 4, 5, 2, 2)]
+_SHAPES = ("circle", "triangle-up", "diamond", "cross", "triangle-left", "square", "triangle-down")
+LOOKS: lines.Looks = {
+    name: Look(color, shape=shape) for name, color, shape in zip(KINDS.values(), _COLORS, _SHAPES, strict=True)
+}
+"""Of each kind."""
 
 TITLES = {"s_hf": "texture restored, S_HF (dimensionless) →", findings.DETAIL: "nearness in fine detail →"}
 """What is called texture -> how its axis says so."""
@@ -33,7 +41,7 @@ _WIDTH, _HEIGHT = 745, 420
 
 @lines.described
 def front(study: xr.Dataset, texture: str = "s_hf") -> alt.LayerChart:
-    """Structure S_LF (x), capped at that of the own target, against texture (y), a key of `TITLES`: every point with
+    """Structure S_LF (x), capped at that of its true target, against texture (y), a key of `TITLES`: every point with
     its intervals, and two fronts.
 
     A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals. OVG's
@@ -41,33 +49,24 @@ def front(study: xr.Dataset, texture: str = "s_hf") -> alt.LayerChart:
     to move and zoom, hover for all numbers. The study is a result of `studies.pareto`.
     """
     table = findings.summary(capped(study), texture)
-    table["style"] = table["method"].where(table["method"].isin(list(KINDS)), "other")
-    table["kind"] = table["style"].map(lambda style: KINDS[style][0])
+    table["kind"] = table["method"].map(KINDS).fillna(KINDS["other"])
     for score, digits in _DIGITS.items():
         table[f"{score}_text"] = _intervals(table, score, digits)
     written = _labels(study, findings.published(study).get("ovg"))
     table = labelled(table.assign(name=table["point"].map(written)), _HEIGHT, texture)
-    kinds, colors, shapes = zip(*lines.present(KINDS, table["style"]).values(), strict=True)
-    menu = alt.binding_select(options=[None, *kinds], labels=["all", *kinds], name="Single out: ")
+    looks = lines.present(LOOKS, table["kind"])
+    menu = alt.binding_select(options=[None, *looks], labels=["all", *looks], name="Single out: ")
     picked = alt.selection_point(fields=["kind"], bind=menu)
     left, right, place = table["s_lf_low"].min(), table["s_lf_high"].max(), _WIDTH - NAMES_WIDTH
-    room = alt.Scale(domain=[left, left + (right - left) * _WIDTH / place], nice=False)
-    x = alt.X("s_lf:Q", title="structure kept, S_LF, capped at the own target's →", scale=room)
-    x = x.axis(labelExpr="datum.value > 1 ? '' : datum.label")
-    scale = alt.Scale(zero=False, nice=False, padding=12)
-    y = alt.Y(f"{texture}:Q", title=TITLES[texture], scale=scale)
-    legend = alt.Legend(title=None, symbolOpacity=1, orient="bottom", columns=6)
-    color, shape = (
-        channel("kind:N", legend=legend, scale=alt.Scale(domain=kinds, range=shown))
-        for channel, shown in ((alt.Color, colors), (alt.Shape, shapes))
-    )
+    room = {"domain": [left, left + (right - left) * _WIDTH / place], "nice": False}
+    labels = "datum.value > 1 ? '' : datum.label"
+    x = lines.x_axis("s_lf", "structure kept, S_LF, capped at its true target's →", labelExpr=labels, **room)
+    y = lines.y_axis(texture, TITLES[texture], zero=False, nice=False, padding=12)
+    encoded = lines.channels(looks, "kind", points=True, columns=6)
     shown = alt.condition(picked, alt.value(1.0), alt.value(0.12))
-    base = alt.Chart(table).encode(color=color, opacity=shown)
-    marks = (
-        base.mark_point(filled=True, size=95, stroke="white", strokeWidth=0.8)
-        .encode(x, y, shape=shape, tooltip=_tooltips())
-        .add_params(picked)
-    )
+    base = alt.Chart(table).encode(color=encoded["color"], opacity=shown)
+    marks = base.mark_point(filled=True, size=95, stroke="white", strokeWidth=0.8).add_params(picked)
+    marks = marks.encode(x, y, shape=encoded["shape"], tooltip=_tooltips())
     bars = base.mark_rule(strokeWidth=1).encode(opacity=alt.condition(picked, alt.value(0.45), alt.value(0.06)))
     layers = [
         *_fronts(table, x, y, texture),
@@ -88,7 +87,7 @@ def table(study: xr.Dataset) -> pd.DataFrame:
     long as the clip allows.
     """
     rows = findings.summary(study)
-    references = {kind: KINDS[kind][0] for kind in findings.REFERENCES}
+    references = {kind: KINDS[kind] for kind in findings.REFERENCES}
     shown = pd.DataFrame({"Point": rows["point"].replace(references).map(findings.named)})
     for score, digits in _DIGITS.items():
         shown[title(score)] = _intervals(rows, score, digits)
@@ -121,8 +120,8 @@ def _fronts(rows: pd.DataFrame, x: alt.X, y: alt.Y, texture: str) -> list[alt.Ch
 
 def _intervals(rows: pd.DataFrame, score: str, digits: int) -> pd.Series:
     """'mean [low, high]' of a score, the interval not to be broken; '-' where it has no value."""
-    ends = rows[[score, f"{score}_low", f"{score}_high"]].to_numpy()
-    return pd.Series([text(Interval(*one), digits).replace(", ", ",\u00a0") for one in ends], rows.index)
+    found = rows[[score, *ends(score)]].to_numpy()
+    return pd.Series([text(Interval(*one), digits).replace(", ", ",\u00a0") for one in found], rows.index)
 
 
 def _written(values: pd.Series, form: str, missing: str = "-") -> pd.Series:
@@ -132,7 +131,7 @@ def _written(values: pd.Series, form: str, missing: str = "-") -> pd.Series:
 def _grid_lines(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
     """OVG's points of equal eta_LF, joined in the order of eta_HF; the standard inversion is the point (0, 0)."""
     grid = rows[rows["method"].isin(["standard", "ovg"])].fillna({"eta_hf": 0, "eta_lf": 0})
-    mark = alt.Chart(grid).mark_line(strokeWidth=1, strokeDash=[2, 2], color=KINDS["ovg"][1], opacity=0.6)
+    mark = alt.Chart(grid).mark_line(strokeWidth=1, strokeDash=[2, 2], color=LOOKS["OVG"].color, opacity=0.6)
     return mark.encode(x, y, detail="eta_lf:N", order="eta_hf:Q")
 
 
@@ -142,7 +141,7 @@ def _labels(study: xr.Dataset, published: str | None) -> dict[str | None, str]:
     own = {point: called(point.partition(" (")[0]) for point in findings.others(study)}
     best = findings.best_ovg(study)
     ovg = {best: "OVG, best of grid", published: "OVG, published" + ", best" * (best == published)}
-    return dict(zip(kept, kept, strict=True)) | {"target": KINDS["target"][0]} | own | ovg
+    return dict(zip(kept, kept, strict=True)) | {"target": KINDS["target"]} | own | ovg
 
 
 def _tooltips() -> list[alt.Tooltip]:

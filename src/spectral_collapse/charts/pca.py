@@ -44,12 +44,10 @@ def component_pictures(study: xr.Dataset) -> alt.FacetChart:
     """The first channel of the first and of the last components, a row per series of `SHOWN`."""
     image, shown = study["component_image"], [name for name in SHOWN if name in study["series"]]
     places = [(end, place) for end in image["end"].to_numpy() for place in image["component"].to_numpy()]
-    columns = {
-        f"{end.capitalize()}|components|{place + 1} of {len(image['component'])}": list(
-            image.sel(series=shown, end=end, component=place).to_numpy()
-        )
-        for end, place in places
-    }
+    columns = {}
+    for end, place in places:
+        title = f"{end.capitalize()}|components|{place + 1} of {len(image['component'])}"
+        columns[title] = image.sel(series=shown, end=end, component=place)
     return pictures.grid(columns, [called(name) for name in shown], labelled=True)
 
 

@@ -31,8 +31,12 @@ SHORT = 8
 """Letters of a label at the left; beside a longer one there is one picture fewer still."""
 
 
+Pictures = Sequence[np.ndarray | xr.DataArray] | xr.DataArray
+"""Bytes, H x W x 3 each, or all in one array."""
+
+
 def grid(
-    columns: Mapping[str, Sequence[np.ndarray]],
+    columns: Mapping[str, Pictures],
     names: Sequence[str],
     description: str = "",
     details: Details = lambda title, name: {},
@@ -43,7 +47,7 @@ def grid(
     hovering tells what is shown.
 
     Args:
-        columns: title -> a picture per row, bytes, H x W x 3; '|' in a title breaks the line.
+        columns: title -> a picture per row; '|' in a title breaks the line.
         names: a name per row, for the tooltip.
         description: for readers who do not see the picture.
         details: (column title, row name) -> further lines of the tooltip, the same ones for every picture.
@@ -51,7 +55,7 @@ def grid(
         under: which of the details of the first row is printed under a column.
     """
     table = pd.DataFrame(
-        {"column": title, "row": row, "name": name, "url": data_uri(pictures[row])} | details(title, name)
+        {"column": title, "row": row, "name": name, "url": data_uri(np.asarray(pictures[row]))} | details(title, name)
         for title, pictures in columns.items()
         for row, name in enumerate(names)
     )
@@ -106,7 +110,7 @@ def explained(draw: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def sliders(
-    frames: Mapping[tuple[str, ...], Mapping[str, Sequence[np.ndarray]]],
+    frames: Mapping[tuple[str, ...], Mapping[str, Pictures]],
     names: Sequence[str],
     controls: Sequence[str],
     start: Sequence[int],

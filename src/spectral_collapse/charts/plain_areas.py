@@ -39,7 +39,7 @@ _COLUMNS = {
 def drawn_pictures(found: Mapping[str, xr.Dataset]) -> alt.FacetChart:
     """One drawn image of each data set, where it is plain, its noise, its latent, and their difference (Fig. 5)."""
     columns = {
-        title: [study["image"].sel(series="standard", picture=name).to_numpy() for study in found.values()]
+        title: [study["image"].sel(series="standard", picture=name) for study in found.values()]
         for name, title in _COLUMNS.items()
     }
     return pictures.grid(columns, [title_of(study) for study in found.values()], labelled=True)
@@ -75,8 +75,7 @@ def geometry(table: pd.DataFrame) -> alt.FacetChart:
 @described
 def path_pictures(study: xr.Dataset) -> alt.FacetChart:
     """Samples on the way from one latent to another, a row for each kind of latent."""
-    places = study["place"].to_numpy()
-    columns = {f"{place:g}": list(study["path_image"].sel(place=place).to_numpy()) for place in places}
+    columns = {f"{place:g}": study["path_image"].sel(place=place) for place in study["place"].to_numpy()}
     return pictures.grid(columns, list(SERIES.values()), labelled=True)
 
 

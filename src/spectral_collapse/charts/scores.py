@@ -24,7 +24,7 @@ def filtered_pictures(study: xr.Dataset) -> alt.FacetChart:
     """Images and what is left of them below and above three cutoffs (Fig. 11 of the paper)."""
     image = study["filtered_image"].isel(shown=slice(3))
     names = [str(name) for name in image["filtered_picture"].to_numpy()]
-    columns = {name.replace(" ", "|").capitalize(): image.sel(filtered_picture=name).to_numpy() for name in names}
+    columns = {name.replace(" ", "|").capitalize(): image.sel(filtered_picture=name) for name in names}
     return pictures.grid(columns, list(image["shown"].to_numpy()))
 
 
@@ -55,7 +55,7 @@ def pipeline_pictures(study: xr.Dataset) -> alt.VConcatChart:
             str(view) if pd.isna(value) else f"{view}|S_LF = {value:.3f}"
             for view, value in zip(one["view"].to_numpy(), one["pipeline_s_lf"].to_numpy(), strict=True)
         ]
-        columns = {stage.capitalize(): one["pipeline_image"].sel(stage=stage).to_numpy() for stage in stages}
+        columns = {stage.capitalize(): one["pipeline_image"].sel(stage=stage) for stage in stages}
         heading = data_title(one["pipeline_title"].item(), one["pipeline_source"].item())
         rows.append(pictures.grid(columns, labels, labelled=True).properties(title=heading))
     return alt.vconcat(*rows, spacing=20)
@@ -69,8 +69,8 @@ def flag_masks(study: xr.Dataset, table: pd.DataFrame) -> alt.FacetChart:
     """
     columns = {}
     for number in range(min(study.sizes["shown"], 2)):
-        columns[f"Latent {number + 1}"] = study["latent_image"].isel(shown=number).to_numpy()
-        columns[f"Mask {number + 1}"] = study["flag_image"].isel(shown=number).to_numpy()
+        columns[f"Latent {number + 1}"] = study["latent_image"].isel(shown=number)
+        columns[f"Mask {number + 1}"] = study["flag_image"].isel(shown=number)
     labels = [f"{row.latent_series}|S_DC {text(row, 2)}" for row in table.itertuples()]
     return pictures.grid(columns, labels, labelled=True)
 
@@ -101,7 +101,7 @@ def responses(table: pd.DataFrame) -> alt.FacetChart:
     its row, 0 the worst. Direction and target come from the score's card; a score without a value has no row."""
     table = table.assign(row=table["score"].map(title))
     x = x_axis("grade", "grade", values=[0, 0.5, 1], format="~g")
-    y = y_axis("mean", domain=[-0.15, 1.15], clamp=True, values=[0, 1])
+    y = y_axis("mean", "place in the row's range", domain=[-0.15, 1.15], clamp=True).axis(title=None, values=[0, 1])
     tooltip = tips({"row:N": "Score", "corruption:N": "Corruption", "strength:N": "Strength", "value:N": "Mean [95 %]"})
     width, height = (96, 48) if table.attrs["kind"] == "image" else (150, 56)
     chart = lines.bands(None, x, y, Look(PALETTE[0]), points=True, tooltip=tooltip)

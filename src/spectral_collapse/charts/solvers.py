@@ -37,7 +37,7 @@ def told(table: pd.DataFrame, title: str, target: float) -> alt.FacetChart:
 
 @lines.described
 def gains(table: pd.DataFrame) -> alt.FacetChart:
-    """How much nearer each change brings images to their own targets' fine detail, a panel per data set."""
+    """How much nearer each change brings images to their true targets' fine detail, a panel per data set."""
     x = lines.x_axis("mean", "change of the distance to the target")
     y, height = lines.rows(table, "row", labelLimit=260), alt.Step(18)
     return lines.figure(table, lines.whiskers, x, y, _KINDS, height=height, columns=3, below=[lines.rule(x=0)])
@@ -45,7 +45,7 @@ def gains(table: pd.DataFrame) -> alt.FacetChart:
 
 @lines.described
 def detail(table: pd.DataFrame) -> alt.FacetChart:
-    """Log energy over the own target's of each entry and solver, a panel per data set; dashed: the target's."""
+    """Log energy over its true target's of each entry and solver, a panel per data set; dashed: the target's."""
     x, height = lines.x_axis("mean", "log energy over the target's"), alt.Step(11)
     y, below = lines.rows(table, "row"), [lines.rule(x=0)]
     return lines.figure(table, lines.whiskers, x, y, height=height, below=below, side_by_side=True)
@@ -59,7 +59,6 @@ def shown(found: Mapping[str, xr.Dataset]) -> alt.VConcatChart:
         columns = {"Source": study["source_image"], "True target": study["target_image"]}
         for name in map(str, study["picture"].to_numpy()):
             columns[name.replace(", ", ",|")] = study["image"].sel(picture=name)
-        names = list(map(str, study["shown"].to_numpy()))
-        return pictures.grid({title: list(images.to_numpy()) for title, images in columns.items()}, names)
+        return pictures.grid(columns, list(map(str, study["shown"].to_numpy())))
 
     return pictures.menu({title_of(study): grid(study) for study in found.values()}, shown.__doc__)

@@ -97,7 +97,7 @@ def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt
     middle = slice(image.sizes["row"] // 2 - detail // 2, image.sizes["row"] // 2 + detail // 2)
     parts = {"": image} | ({DETAIL: image.isel(row=middle, col=middle)} if detail else {})
     columns = {
-        title: [part.sel(image_series=one, shown=name).to_numpy() for name in names for part in parts.values()]
+        title: [part.sel(image_series=one, shown=name) for name in names for part in parts.values()]
         for title, one in series.items()
     }
 
@@ -123,6 +123,5 @@ def radial(
     y = alt.Y("mean:Q", title=title)
     y = lines.log_axis(y, shown) if log else y.axis(format="~g", tickCount=6)
     y = y if scale is None else y.scale(scale)
-    tooltip = tips({"series:N": " ", "frequency:Q": CYCLES}, ".3f") + lines.interval_tooltip("mean power")
-    chart = lines.bands(shown, FREQUENCY, y, dict(series.values()), tooltip=tooltip)
+    chart = lines.bands(shown, FREQUENCY, y, dict(series.values()))
     return chart.properties(width=lines.width(1), height=300)

@@ -25,7 +25,7 @@ def slider(study: xr.Dataset) -> alt.VConcatChart:
     ratios = study["ratio"].sel(walk="inversion").to_numpy()
     frames = {
         (f"step {step + 1} of {study.sizes['step']}, from noise ratio {ratios[step]:.3g}",): {
-            called(name): list(study["picture"].sel(pictured_method=name, pictured=step).to_numpy())
+            called(name): study["picture"].sel(pictured_method=name, pictured=step)
             for name in study["pictured_method"].to_numpy()
         }
         for step in steps

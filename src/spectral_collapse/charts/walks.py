@@ -36,10 +36,8 @@ def _side(table: pd.DataFrame, methods: list[str], way: str) -> alt.LayerChart:
         kind=table["gradient"].map(kinds),
     )
     x = lines.x_axis("left", title, domain=[-0.5, last + 0.5], nice=False, reverse=way == DOWN)
-    y = alt.Y("method:N", sort=methods, title=None).axis(
-        None if way == DOWN else alt.Axis(labelLimit=200, domain=False)
-    )
-    base = alt.Chart(table).encode(y=y)
+    y = lines.y_axis("method:N", sort=methods)
+    base = alt.Chart(table).encode(y.axis(None) if way == DOWN else y.axis(labelLimit=200, domain=False))
     tooltip = tips({"method:N": "method", "level:Q": "level", "calls:Q": "network calls", "kind:N": "kind"})
     if way == UP:
         tooltip += tips({"drawn:Q": "share of random noise"}, ".2f")
@@ -47,15 +45,11 @@ def _side(table: pd.DataFrame, methods: list[str], way: str) -> alt.LayerChart:
     share = alt.Color("drawn:Q", title="share of the noise that is random")
     share = share.scale(range=["#dddddd", PALETTE[1]], domain=[0, 1])
     share = share.legend(orient="bottom", format="%", titleLimit=240)
-    dots = base.transform_filter("datum.calls > 0").mark_point(
-        filled=True, opacity=1, color=PALETTE[0], stroke="white", strokeWidth=0.5
-    )
+    dots = base.transform_filter("datum.calls > 0")
+    dots = dots.mark_point(filled=True, opacity=1, color=PALETTE[0], stroke="white", strokeWidth=0.5)
     size = alt.Size("many:Q", title="calls per image").scale(domain=[1, _MANY], range=[28, 110])
-    size = size.legend(
-        orient="bottom",
-        values=list(range(1, _MANY + 1)),
-        labelExpr=f"datum.value == {_MANY} ? '{_MANY} or more' : datum.value",
-    )
+    counts, label = list(range(1, _MANY + 1)), f"datum.value == {_MANY} ? '{_MANY} or more' : datum.value"
+    size = size.legend(orient="bottom", values=counts, labelExpr=label)
     shape = alt.Shape("kind:N", title=None, legend=alt.Legend(orient="bottom"))
     shape = shape.scale(domain=list(kinds.values()), range=["circle", "triangle-up"])
     at = alt.X("level:Q", title=title, scale=x["scale"])

@@ -20,7 +20,7 @@ shape; a label map is never white, so lost structure would go unnoticed. But the
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from os.path import isdir
 from pathlib import Path
@@ -231,13 +231,13 @@ def _matched(
     photos: Mapping[str, Path], masks: Mapping[str, tuple[Path, ...]], folder: Path, skip_corrupt: bool
 ) -> list[Portrait]:
     """Photographs with their masks, by name."""
-
-    def lacking(names: Iterable[str], files: Mapping[str, Path], what: str) -> list[str]:
-        alone = [files[name].name for name in sorted(names)]
-        return [f"{listed(alone, 3)} without {what}"] if alone else []
-
-    first = {name: paths[0] for name, paths in masks.items()}
-    alone = [*lacking(masks.keys() - photos, first, "a photograph"), *lacking(photos.keys() - masks, photos, "a mask")]
+    single_masks = [masks[name][0].name for name in sorted(masks.keys() - photos)]
+    single_photos = [photos[name].name for name in sorted(photos.keys() - masks)]
+    alone = [
+        f"{listed(names, 3)} without {other}"
+        for names, other in ((single_masks, "a photograph"), (single_photos, "a mask"))
+        if names
+    ]
     if alone and not skip_corrupt:
         raise DataError(
             f"{shown(folder)} has {' and '.join(alone)}; add what is missing, or skip them (skip_corrupt=True)"

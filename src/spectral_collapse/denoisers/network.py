@@ -160,8 +160,7 @@ class NetworkDenoiser:
         classes: torch.Tensor | Sequence[int] | None = None,
         added: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
-        if not isinstance(network, torch.nn.Module):
-            raise InvalidParameterError(f"network must be a torch.nn.Module; {described(network)} was given")
+        check_is("network", network, torch.nn.Module, "a torch.nn.Module")
         check_process(process)
         check_name("prediction type", prediction, PREDICTION_TYPES)
         check_number("sigma_data", sigma_data, 0, exclude=(0,))

@@ -111,7 +111,7 @@ def table(study: xr.Dataset) -> Page:
         pd.DataFrame.from_dict(rows, orient="index").fillna("-").rename_axis("latents of"),
         1,
         "Means over images with 95 % intervals. White noise is random numbers, for comparison; its energy is that of "
-        "the images that the model makes of it. Off by a factor of: the energy over the own target's, image by image, "
+        "the images that the model makes of it. Off by a factor of: the energy over its true target's, image by image, "
         "too little or too much alike.",
     )
 

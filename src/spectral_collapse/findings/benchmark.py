@@ -263,7 +263,7 @@ def answer(found: Found) -> str:
         f"significantly above the standard inversion, depending on the data set: {listed} ({rule}).{too_few} On "
         f"{counted(study)}, "
         f"{first.method} has the best mean rank over {len(COMPARED)} scores; it {apart} significantly better than that "
-        f"of {second.method}. This rank does not count fine detail over the own target's, by which [we advise]"
+        f"of {second.method}. This rank does not count fine detail over its true target's, by which [we advise]"
         f"(choose.ipynb)."
     )
 
@@ -367,7 +367,7 @@ def claims(found: Found) -> list[Claim]:
 
     rules = []
     for words, where, point, other, score, side, figure in rows:
-        said = " (capped at the own target's)" * (score == "s_lf")
+        said = " (capped at its true target's)" * (score == "s_lf")
         what = f"{title(score, False)}{said} of {called(point)} minus that of {called(other)}"
         measured = functools.partial(gap, point=point, other=other, score=score)
         rules.append(Rule(words, where, what, measured, side(score), figure))

@@ -68,7 +68,7 @@ class Task:
 TASKS = {
     "fine detail": Task(DETAIL),
     "super-resolution: values": Task("psnr", ("color",)),
-    "super-resolution: looks": Task(JOINT, ("color",), near=True),
+    "super-resolution: structure and detail": Task(JOINT, ("color",), near=True),
     "drawing to photo": Task(JOINT, ("silhouette", "edges"), near=True),
     "reconstruction": Task("reconstruction"),
     "keeping structure": Task("s_lf", near=True),
@@ -200,13 +200,6 @@ def best(found: Found, seen: Found, latent: bool = False) -> str:
     return min(tied, key=functools.partial(perception.average, seen))
 
 
-def with_ordinary(found: Found, others: Found) -> str:
-    """The method with one latent that is nearest to the targets with ordinary networks, of those that cost no more than
-    the standard inversion and are farther on none; '' without results. others: as of `decomposition.by_network`."""
-    ordinary = by_network(found, others)["ordinary"]
-    return fine_detail.tied(ordinary, has_latent)[0] if ordinary else ""
-
-
 def has_latent(name: str) -> bool:
     """Whether a method's inversion is one latent, without the noise of every step (`inversion.noise_maps`)."""
     return not issubclass(METHODS[COMBINED.get(name, name)], NoiseMaps)
@@ -215,7 +208,7 @@ def has_latent(name: str) -> bool:
 def answer(found: Found, seen: Found, ordinary: Found) -> str:
     """What to try first, and whom to use for correct values, to look at images and for drawings, as Markdown. ordinary:
     of the benchmark, with ordinary networks."""
-    cheap = BUDGETS[0]
+    cheap, plain = BUDGETS[0], by_network(found, ordinary)["ordinary"]
     tied, first = fine_detail.tied(found), best(found, seen)
     miss, usual = (fine_detail.average(found, name) for name in (first, "standard"))
     alone = "it is the nearest on average"
@@ -224,7 +217,7 @@ def answer(found: Found, seen: Found, ordinary: Found) -> str:
         f"Try {_bold([first])} first: of the methods that cost no more than the standard inversion and are nowhere "
         f"significantly farther from the true targets' fine detail, {among if len(tied) > 1 else alone}. Its fine "
         f"detail is off by a factor of {miss:.1f} on average, that of the standard inversion by {usual:.1f}."
-        f"{fine_detail.ordinary(by_network(found, ordinary)['ordinary'])}"
+        f"{fine_detail.unharmed(plain)}"
     )
     lines = []
     if worse := [title_of(one) for one in found.values() if is_lower("s_lf").holds(structure(one, first)) is True]:
@@ -233,8 +226,8 @@ def answer(found: Found, seen: Found, ordinary: Found) -> str:
     if not has_latent(first):
         steps = results.parameters(next(iter(found.values())).attrs).get("num_steps", "its")
         other = _bold([best(found, seen, latent=True)])
-        harmless = with_ordinary(found, ordinary)
-        theirs = f"; with an ordinary network it is {_bold([harmless])}" * bool(harmless)
+        harmless = fine_detail.tied(plain, has_latent)[:1] if plain else []  # with ordinary networks
+        theirs = f"; with an ordinary network it is {_bold(harmless)}" * bool(harmless)
         lines.append(
             f"{called(first)[0].upper()}{called(first)[1:]} stores the noise of all {steps} steps, and its latent "
             f"alone is random. Of the methods with one latent, {other} is the first by the same rule{theirs}. We did "
@@ -247,12 +240,13 @@ def answer(found: Found, seen: Found, ordinary: Found) -> str:
         ]
         note = f"; on {enumerated(off)} the fine detail is farther from that of the targets" * bool(off)
         where = f"{count} of {len(studies)} data sets" if len(studies) > 1 else "the only data set"
-        lines.append(f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{note}.")
+        smooth = "PSNR favours smooth images, so look at them first"
+        lines.append(f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{note}; {smooth}.")
     if studies := suited(found, LOOKING):
         names, count = _most(found, LOOKING, cheap)
         ours = ", [our own method](our_method.ipynb)," * any(name.startswith("nullspace") for name in names)
         best_of = f"among the best on {count} of {len(studies)}"
-        lines.append(f"For images to look at use {_bold(names, 'or')}{ours or ','} {best_of}.")
+        lines.append(f"For structure and detail together use {_bold(names, 'or')}{ours or ','} {best_of}.")
     for study in suited(found, DRAWING).values():
         near, costly, gain = _ends(study, DRAWING)
         if gain.low > 0:

@@ -113,8 +113,8 @@ def told(claims: Iterable[Claim], named: Mapping[str, Sequence[str]]) -> str:
         for one in (one for one in found if one.claim.startswith(start)):
             place = {"holds": 0, "fails": 1, "mixed": 2}.get(one.side, len(words))
             agree = one.fails if place == 1 else one.holds
-            mixed = f"yes on {one.holds} of {one.of}, no on {one.fails}"
-            alone = ", of one family" * (one.verdict == "one family only")
+            mixed = f"on {one.holds} of {one.of}, not on {one.fails}"
+            alone = ", all of one family" * (one.verdict == "one family only")
             count = mixed if place == 2 else f"on {agree} of {one.of} data sets{alone}"
             said += [f"{text}{f' ({count})' * (agree < one.of)}." for text in words[place : place + 1]]
     return " ".join(said)
@@ -269,17 +269,14 @@ def pvalue(test: Test, found: Interval) -> float:
     return float(2 * norm.sf(widest * norm.isf(0.025)))
 
 
-def cases(measured: Measured, test: Test, digits: int = 3) -> dict[str, Case]:
-    """A part of a claim on each data set."""
-    return {name: (number(one, digits), test.holds(one)) for name, one in measured.items()}
-
-
-def joined(*parts: Mapping[str, Case], by: Callable[..., Held] = all_of) -> dict[str, Case]:
-    """The parts of one claim as one, on the data sets that have all of them. by: what they say together."""
-    shared = [name for name in parts[0] if all(name in one for one in parts)]
-    return {
-        name: (" and ".join(one[name][0] for one in parts), by(*(one[name][1] for one in parts))) for name in shared
-    }
+def joined(*parts: tuple[Measured, Test], by: Callable[..., Held] = all_of, digits: int = 3) -> dict[str, Case]:
+    """The parts of one claim, each a quantity and what is asked of it, on the data sets that have all of them. by: what
+    they say together."""
+    joint = {}
+    for name in (name for name in parts[0][0] if all(name in measured for measured, _ in parts)):
+        numbers = " and ".join(number(measured[name], digits) for measured, _ in parts)
+        joint[name] = numbers, by(*(test.holds(measured[name]) for measured, test in parts))
+    return joint
 
 
 def from_cases(

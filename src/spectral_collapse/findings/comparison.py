@@ -16,7 +16,7 @@ from scipy import stats
 
 from spectral_collapse import metrics, statistics
 from spectral_collapse.errors import DataError, unknown
-from spectral_collapse.findings.intervals import of_means
+from spectral_collapse.findings.intervals import ends, of_means
 from spectral_collapse.statistics import Interval, bootstrap_counts, groups_of, resampled, resampled_means, within
 
 LEVEL = 0.05
@@ -158,8 +158,7 @@ def correlation(study: xr.Dataset, scores: Sequence[str] | None = None) -> xr.Da
         raise DataError(f"a correlation needs 2 scores and 3 values of each, got {len(names)} and {count}")
     values, groups = _per_image(study, names), groups_of(study)
     found = within(of_means(lambda means: statistics.correlations(means, "spearman"), values, groups=groups), -1, 1)
-    variables = _variables("r", found, ("score", "other"), "Spearman correlation")
-    return xr.Dataset(variables, {"score": names, "other": names})
+    return xr.Dataset(_variables("r", found, ("score", "other")), {"score": names, "other": names})
 
 
 def _chosen(study: xr.Dataset, scores: Sequence[str] | None) -> list[str]:
@@ -190,7 +189,5 @@ def _goodness(names: Sequence[str], values: np.ndarray) -> np.ndarray:
     return np.stack([metrics.SCORES[name].goodness(one) for name, one in zip(names, values, strict=True)])
 
 
-def _variables(name: str, found: Interval, dims: tuple[str, ...], title: str = "") -> dict[str, xr.Variable]:
-    attrs = {"long_name": title} if title else {}
-    ends = zip(("", "_low", "_high"), found, strict=True)
-    return {name + end: xr.Variable(dims, values, attrs) for end, values in ends}
+def _variables(name: str, found: Interval, dims: tuple[str, ...]) -> dict[str, xr.Variable]:
+    return {column: xr.Variable(dims, of) for column, of in zip((name, *ends(name)), found, strict=True)}

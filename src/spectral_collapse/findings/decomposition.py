@@ -13,7 +13,7 @@ from spectral_collapse import datasets
 from spectral_collapse.findings import fine_detail
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
-from spectral_collapse.findings.intervals import BAND_TITLES, means, titled
+from spectral_collapse.findings.intervals import BAND_TITLES, ENDS, means, titled
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import by_data, each, enumerated, tell
@@ -106,49 +106,55 @@ def other_levels(study: xr.Dataset) -> pd.DataFrame | None:
 
 
 def lacking(study: xr.Dataset) -> xr.DataArray:
-    """The power at high frequencies that the network's latents lack, and its parts: (part, sample)."""
-    return split(study).sel(measure="high_power", denoiser="network")
+    """The variance that the network's latents lack in plain areas of the source, and its parts: (part, sample). Power
+    at high frequencies, a mean over the whole image, would count peaks at block edges against empty areas."""
+    return split(study).sel(measure="plain", denoiser="network")
+
+
+def with_plain_areas(found: Found) -> Found:
+    """The results on data sets of which one source at least has plain areas."""
+    return {name: study for name, study in found.items() if lacking(study).notnull().any()}
 
 
 @each(by_data)
 def causes(study: xr.Dataset) -> dict[str, str]:
-    """A row per data set: what the network's latents lack in power at high frequencies, and what each cause takes."""
+    """A row per data set: the variance that the network's latents lack in plain areas, and what each cause takes."""
     return {title: _text(lacking(study).sel(part=part)) for part, title in PARTS.items()}
 
 
 def stacks(found: Found) -> pd.DataFrame:
     """`causes` for a chart: columns data, cause, mean, low, high, and share of what the latents lack, a text."""
     rows = []
-    for study in found.values():
-        power = lacking(study)
+    for study in with_plain_areas(found).values():
+        lacks = lacking(study)
         for part in CAUSES:
-            one = interval(power.sel(part=part))
-            cause, share = PARTS[part].replace("denoiser", "network"), one.mean / float(power.sel(part="total").mean())
-            data = f"{title_of(study)} ({study.sizes['sample']} images)"
+            one = interval(lacks.sel(part=part))
+            cause, share = PARTS[part].replace("denoiser", "network"), one.mean / float(lacks.sel(part="total").mean())
+            data = f"{title_of(study)} ({int(lacks.sel(part=part).notnull().sum())} images)"
             rows.append({"data": data, "cause": cause, **one._asdict(), "share": f"{share:.0%}"})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["data", "cause", *ENDS, "share"])
 
 
 def largest(study: xr.Dataset) -> str:
-    """The cause that takes most of the power at high frequencies from the network's latents."""
+    """The cause that takes most of the variance from the network's latents in plain areas."""
     return str(lacking(study).sel(part=list(CAUSES)).mean("sample").idxmax("part").item())
 
 
 def _by_cause(found: Found) -> dict[str, dict[str, str]]:
     """The largest cause -> the data sets on which it is that, and its share of what the latents lack there."""
     shares: dict[str, dict[str, str]] = {}
-    for study in found.values():
-        cause, power = largest(study), lacking(study).mean("sample")
-        share = f"{float(power.sel(part=cause) / power.sel(part='total')):.0%}"
+    for study in with_plain_areas(found).values():
+        cause, parts = largest(study), lacking(study).mean("sample")
+        share = f"{float(parts.sel(part=cause) / parts.sel(part='total')):.0%}"
         shares.setdefault(CAUSES[cause], {})[title_of(study)] = share
     return shares
 
 
 def accounts(found: Found, others: Found) -> str:
-    """Which cause accounts for the largest part of the power that latents lack, on which data sets, with either kind of
-    network, as sentences. found, others: as of `by_network`."""
+    """Which cause accounts for the largest part of what latents lack in plain areas, on which data sets, with either
+    kind of network, as sentences. found, others: as of `by_network`."""
     said: list[str] = []
-    subject = "the largest cause of what latents lack at high frequencies"
+    subject = "the largest cause of what latents lack in plain areas"
     for kind, some in by_network(found, others).items():
         parts = []
         for cause, one in _by_cause(some).items():
@@ -207,13 +213,13 @@ def with_either(before: Found, after: Found, table: Callable[[Found], pd.DataFra
 def objective(before: Found, after: Found) -> str:
     """How much less errors of the preconditioned network take than those of the ordinary one, as sentences."""
     words, told = {True: "less", False: "more", None: "not significantly more or less"}, []
-    for name, study in before.items():
+    for name, study in with_plain_areas(before).items():
         first, second = (lacking(one).sel(part="own error") for one in (study, after[name]))
         less = above(interval(first - second), 0)
         told.append(
             f"On {title_of(after[name])}, errors of the ordinary network cost latents {float(first.mean()):.2f} of "
-            f"white noise's power. Those of the preconditioned network cost {float(second.mean()):.2f}, which is "
-            f"{words[less]}."
+            f"white noise's variance in plain areas. Those of the preconditioned network cost "
+            f"{float(second.mean()):.2f}, which is {words[less]}."
         )
     return " ".join(told)
 

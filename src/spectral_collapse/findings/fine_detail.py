@@ -10,12 +10,13 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings.benchmark import called, structure
+from spectral_collapse.findings.benchmark import called, seeds_averaged, structure
 from spectral_collapse.findings.claims import family
+from spectral_collapse.findings.intervals import beside, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import Held, below, title_of
 from spectral_collapse.findings.registered import smaller
-from spectral_collapse.findings.tidy import by_data, enumerated
+from spectral_collapse.findings.tidy import by_data, each, enumerated, span
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.benchmark import TARGET
 
@@ -26,16 +27,16 @@ METHODS = ("standard", "dpm_solver", "cycle_diffusion", "nullspace+dpm", "taba",
 def ratio(study: xr.Dataset, method: str) -> xr.DataArray:
     """The energy at high frequencies of each image of a method over its own true target's, along `sample`: of methods
     that draw noise, the geometric mean of their runs."""
-    return np.exp(_over_runs(_log_ratio(study, method))).rename("ratio")
+    return np.exp(seeds_averaged(_log_ratio(study, method))).rename("ratio")
 
 
 def log_ratio(study: xr.Dataset) -> xr.DataArray:
-    """Log energy of every output over its own target's, along `point`, `sample` and, where there is one, `seed`."""
+    """Log energy of every output over its true target's, along `point`, `sample` and, where there is one, `seed`."""
     return study["hf_excess"] - study["reference_hf_excess"].sel(reference=TARGET, drop=True)
 
 
 def nearness(study: xr.Dataset) -> xr.DataArray:
-    """The smaller of an output's and its own target's energy at high frequencies over the larger, in (0, 1], along the
+    """The smaller of an output's and its true target's energy at high frequencies over the larger, in (0, 1], along the
     same as `log_ratio`."""
     return np.exp(-np.abs(log_ratio(study)))
 
@@ -44,19 +45,24 @@ def _log_ratio(study: xr.Dataset, method: str) -> xr.DataArray:
     return log_ratio(study).sel(point=method, drop=True)
 
 
-def _over_runs(values: xr.DataArray) -> xr.DataArray:
-    return values.mean("seed") if "seed" in values.dims else values
-
-
 def energy(study: xr.Dataset, method: str) -> Interval:
     """The geometric mean of `ratio` over images, with its interval."""
     return statistics.geometric_mean(np.log(ratio(study, method)))
 
 
+def told(log_ratios: xr.DataArray) -> str:
+    """The geometric mean of ratios whose logarithms are along `sample`; where all images are of a few fixed pictures,
+    which a mean would hide, from the smallest of any picture to the largest."""
+    if "sample_stratum" in log_ratios.coords:
+        log_ratios = log_ratios.groupby("sample_stratum").mean()
+        return span(np.exp(log_ratios).to_numpy())
+    return f"{np.exp(float(log_ratios.mean())):.2f}"
+
+
 def distance(study: xr.Dataset, method: str) -> xr.DataArray:
-    """How far the fine detail of each image is from its own target's, the registered outcome: |log of an output's
+    """How far the fine detail of each image is from its true target's, the registered outcome: |log of an output's
     energy over its target's|, of methods that draw noise the mean of their runs."""
-    return _over_runs(np.abs(_log_ratio(study, method)))
+    return seeds_averaged(np.abs(_log_ratio(study, method)))
 
 
 def miss(study: xr.Dataset, method: str) -> Interval:
@@ -69,7 +75,7 @@ def misfit(study: xr.Dataset, method: str) -> xr.DataArray:
     one. Of TARGET: that of images which all have the targets' median energy, whatever their sources."""
     own = study["reference_hf_excess"].sel(reference=TARGET, drop=True)
     own = own if method == TARGET else _log_ratio(study, method)
-    return _over_runs(np.abs(own - own.median()))
+    return seeds_averaged(np.abs(own - own.median()))
 
 
 def left(study: xr.Dataset, method: str) -> Interval:
@@ -78,29 +84,24 @@ def left(study: xr.Dataset, method: str) -> Interval:
     return Interval(*np.exp(statistics.interval(misfit(study, method), bounds=statistics.POSITIVE)))
 
 
-def amount_and_fit(found: Found, methods: Sequence[str] = METHODS) -> pd.DataFrame:
-    """The amount (mean, low, high), `energy`, and the fit, `left`, of methods on each data set. same: of the targets'
-    median energy in all images."""
-    rows = []
-    for study in found.values():
-        same = left(study, TARGET).mean
-        for name in (one for one in methods if one in study["point"]):
-            fit = dict(zip(("left", "left_low", "left_high"), left(study, name), strict=True))
-            rows.append(
-                {"panel": title_of(study), "series": called(name), **energy(study, name)._asdict(), **fit, "same": same}
-            )
-    return pd.DataFrame(rows)
+@each(stacked, "panel")
+def amount_and_fit(study: xr.Dataset, methods: Sequence[str] = METHODS) -> pd.DataFrame:
+    """The amount (mean, low, high), `energy`, and the fit, `left`, of methods (series) on each data set (panel). same:
+    of the targets' median energy in all images."""
+    return _measured(study, methods, mean=energy, left=left).assign(same=left(study, TARGET).mean)
 
 
-def detail_and_structure(found: Found) -> pd.DataFrame:
+@each(stacked, "panel")
+def detail_and_structure(study: xr.Dataset) -> pd.DataFrame:
     """The structure (mean, low, high) that methods keep on each data set, minus the standard inversion's; `miss`."""
-    rows = []
-    for study in found.values():
-        for name in (one for one in METHODS if one in study["point"]):
-            off = dict(zip(("miss", "miss_low", "miss_high"), miss(study, name), strict=True))
-            kept = structure(study, name)._asdict()
-            rows.append({"panel": title_of(study), "series": called(name), **kept, **off})
-    return pd.DataFrame(rows)
+    return _measured(study, METHODS, mean=structure, miss=miss)
+
+
+def _measured(study: xr.Dataset, methods: Sequence[str], **quantities: Callable[..., Interval]) -> pd.DataFrame:
+    """Quantities of methods (series), each in columns of its name as `intervals.beside` gives them."""
+    names = [name for name in methods if name in study["point"]]
+    tables = [beside(pd.DataFrame([of(study, one) for one in names]), name) for name, of in quantities.items()]
+    return pd.concat(tables, axis=1).assign(series=list(map(called, names)))
 
 
 def fits(study: xr.Dataset, method: str, other: str = "standard") -> Held:
@@ -130,7 +131,7 @@ def gap(study: xr.Dataset, method: str, other: str = "standard", beside: xr.Data
 
 
 DETAIL = "detail"
-"""In place of a score: fine detail over the own target's, its nearness or its energy."""
+"""In place of a score: fine detail over its true target's, its nearness or its energy."""
 
 _SIDES = {"nearer": True, "farther": False}
 
@@ -160,21 +161,30 @@ def where(found: Found, method: str) -> str:
 
 
 def ordinary(found: Found) -> str:
-    """How many methods bring fine detail nearer to the targets with ordinary networks, on which data sets, and which
-    take it farther away on none, as a sentence behind another; '' without results."""
+    """How many methods bring fine detail nearer to the targets with ordinary networks, and on which data sets, as a
+    sentence behind another; '' without results."""
     told: dict[int, list[str]] = {}
-    harms = dict[str, bool]()
     for study in found.values():
-        held = {name: closer(study, name) for name in METHODS[1:] if name in study["point"]}
-        told.setdefault(list(held.values()).count(True), []).append(title_of(study))
-        harms |= {name: harms.get(name, False) or near is False for name, near in held.items()}
+        held = [closer(study, name) for name in METHODS[1:] if name in study["point"]]
+        told.setdefault(held.count(True), []).append(title_of(study))
     of = f" of {len(METHODS) - 1} methods bring detail nearer"
     parts = [f"{count or 'none'}{{}} on {enumerated(told[count])}" for count in sorted(told, reverse=True)] or [""]
     nearer = ", ".join([parts[0].format(of), *(part.format("") for part in parts[1:])])
-    safe = [called(name) for name, harm in harms.items() if not harm]
-    never = f"{enumerated(safe)} harm{'s' * (len(safe) == 1)} nowhere"
-    each = "each harms on one at least"
-    return f" With ordinary networks {nearer}; {never if safe else each}." * bool(found)
+    return f" With ordinary networks {nearer}." * bool(found)
+
+
+def unharmed(found: Found) -> str:
+    """Which methods take fine detail significantly farther from the targets with ordinary networks on no data set, as a
+    sentence behind another; '' without results."""
+    farther = {
+        name: any(closer(study, name) is False for study in found.values() if name in study["point"])
+        for name in METHODS[1:]
+        if any(name in study["point"] for study in found.values())
+    }
+    safe = [called(name) for name, harm in farther.items() if not harm]
+    takes = f"{enumerated(safe)} take{'s' * (len(safe) == 1)} it significantly farther from the targets on no data set"
+    all_take = "every method takes it significantly farther from the targets on one data set at least"
+    return f" With ordinary networks, {takes if safe else all_take}." * bool(found)
 
 
 def over_families(found: Found, value: Callable[[xr.Dataset], float]) -> float:

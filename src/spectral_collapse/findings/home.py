@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,31 +71,49 @@ def answer(
     ordinary, ordinary_images: of decomposition and of the benchmark, with networks that are not preconditioned. chosen:
     of `tuning.ON_TEST_IMAGES`.
     """
-    study, (first, *others) = next(iter(found.values())), collapsed.values()
-    latent = choose.best(found, seen, latent=True)
+    study = next(iter(found.values()))
+    latent, plain = choose.best(found, seen, latent=True), decomposition.by_network(found, ordinary_images)["ordinary"]
+    simple = fine_detail.tied(plain, choose.has_latent)[0] if plain else ""
     counts = sorted({one.sizes["sample"] for one in found.values()})
-    beside = " and ".join(f"{title_of(one)} {collapse.energy(one).mean:.2f}" for one in others)
+    ours = {_where(one): collapse.loss(one) for one in collapsed.values()}
+    theirs = {_where(one): _loss(one) for one in ordinary_images.values()}
+    fewer = {one.sizes["sample"] for one in ordinary.values()} - set(counts)
     return {
         "warning": warning(study),
-        "first": title_of(first),
-        "energy": collapse.energy(first),
-        "beside": f"; {beside}" if beside else "",
-        "theirs": enumerated(f"{fine_detail.energy(one, 'standard').mean:.2f}" for one in ordinary_images.values()),
+        "ours": enumerated(
+            ours.values() if [*ours] == [*theirs] else map(" on ".join, zip(ours.values(), ours, strict=True))
+        ),
+        "theirs": enumerated(map(" on ".join, zip(theirs.values(), theirs, strict=True))),
         "accounts": decomposition.accounts(decomposed, ordinary),
-        "either": fine_detail.ordinary(decomposition.by_network(found, ordinary_images)["ordinary"]),
+        "either": fine_detail.ordinary(plain),
         "best": called(best := choose.best(found, seen)),
         **{name: fine_detail.average(found, name) for name in ("standard", "ovg")},
         "more": fine_detail.more(found, "standard", best),
         "price": float(study["inversion_cost"].sel(point="ovg")),
-        "lost": perception.kept(found, "ovg")[1],
-        "total": len(found),
-        "still": perception.kept(chosen, f"ovg{CHOSEN}")[1],
+        "lost": _families(perception.keeping(found, "ovg")[1]),
+        "still": _families(perception.keeping(chosen, f"ovg{CHOSEN}")[1]),
         "chosen": len(chosen),
         "latent": f"{'our ' * latent.startswith('nullspace')}{called(latent)}",
+        "simple": called(simple) * (simple != latent),
         "told": networks.counted_apart(list(judged.values())),
         "again": _again(again),
         "images": " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]]))),
+        "fewer": min(fewer, default=0),
     }
+
+
+def _where(study: xr.Dataset) -> str:
+    return title_of(study) + " (by picture)" * ("sample_stratum" in study.coords)
+
+
+def _loss(study: xr.Dataset) -> str:
+    """The fine detail of the standard inversion's images over their targets', as `fine_detail.told` has it."""
+    return fine_detail.told(np.log(fine_detail.ratio(study, "standard")))
+
+
+def _families(titles: Sequence[str]) -> list[str]:
+    """Titles of data sets without their factors, each once."""
+    return list(dict.fromkeys(re.sub(r" x\d+$", "", title) for title in titles))
 
 
 def _again(studies: Sequence[xr.Dataset]) -> str:

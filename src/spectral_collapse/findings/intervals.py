@@ -70,9 +70,14 @@ def stacked(
     return functools.reduce(lambda rows, names: ordered(rows, *names), (order or {}).items(), whole)
 
 
+def ends(name: str) -> tuple[str, str]:
+    """The columns with the ends of a column's interval: low and high of mean, else `name`_low and `name`_high."""
+    return ("low", "high") if name == "mean" else (f"{name}_low", f"{name}_high")
+
+
 def beside(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Mean, low and high as the columns `name`, `name`_low and `name`_high, to stand beside those of another score."""
-    return table.rename(columns=dict(zip(ENDS, (name, f"{name}_low", f"{name}_high"), strict=True)))
+    """Mean, low and high as the column `name` and its `ends`, to stand beside those of another score."""
+    return table.rename(columns=dict(zip(ENDS, (name, *ends(name)), strict=True)))
 
 
 def exponential(table: pd.DataFrame, *columns: str) -> pd.DataFrame:

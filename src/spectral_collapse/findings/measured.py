@@ -91,18 +91,23 @@ def outlined(study: xr.Dataset) -> bool:
 def judged(found: Mapping[str, xr.Dataset]) -> tuple[dict[str, xr.Dataset], str]:
     """The results whose S_LF can support a claim, and a note, behind what was measured, of those that are left out."""
     kept = {name: study for name, study in found.items() if not outlined(study)}
-    left = dict.fromkeys(title_of(study) for name, study in found.items() if name not in kept)
-    return kept, f" (without {' and '.join(left)}, where S_LF compares outlines)" if left else ""
+    left = _outlined(found)
+    return kept, f" (without {left}, where S_LF compares outlines)" if left else ""
 
 
 def warning(found: Mapping[str, xr.Dataset]) -> str:
     """A sentence, as Markdown, where S_LF of some results compares outlines; '' where it is of none."""
-    left = dict.fromkeys(title_of(study) for study in found.values() if outlined(study))
+    left = _outlined(found)
     return (
-        f"**{' and '.join(left)}:** $S_{{LF}}$ compares outlines here, which is the paper's rule for drawings. By "
+        f"**{left}:** $S_{{LF}}$ compares outlines here, which is the paper's rule for drawings. By "
         "this rule a copy of the drawing scores higher than its own photograph ([the scores](scores.ipynb)). So no "
         "claim on $S_{LF}$ or areas uses these results."
     ) * bool(left)
+
+
+def _outlined(found: Mapping[str, xr.Dataset]) -> str:
+    """The titles of the results whose S_LF compares outlines; '' without any."""
+    return " and ".join(dict.fromkeys(title_of(study) for study in found.values() if outlined(study)))
 
 
 def images(study: xr.Dataset) -> str:

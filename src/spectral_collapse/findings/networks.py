@@ -50,7 +50,7 @@ STAGES = {
 BARS = {"S_HF": ("≤", 0.03), "SWD": ("≤", 2.0), "PSNR (dB)": ("≥", 28.0)}
 """How good a network is to be, on images that no training saw: the distance of its samples to test targets in mean
 S_HF, and their sliced Wasserstein distance to training targets over that of as many test targets, at most; PSNR of its
-own targets, inverted and sampled, at least. They are the same for all, and none looks at inverted sources."""
+true targets, inverted and sampled, at least. They are the same for all, and none looks at inverted sources."""
 
 TOLD_APART = 0.1
 """By how much a classifier may tell samples from test targets better than training targets from these, at most."""
@@ -332,7 +332,7 @@ def recipes(one: xr.Dataset) -> dict[str, str]:
         "Predicts": _PREDICTIONS.get(str(one["prediction"].item()), one["prediction"].item()),
         "Architecture": f"{one['network'].item()}, {one['space'].item()}",
         "Weights": f"{one['parameters'].item() / 1e6:.2f} M",
-        "Training images, per label": f"{_whole(one['train_images'])} {one['train_source'].item()}".rstrip(),
+        "Training images": f"{_whole(one['train_images'])} {one['train_source'].item()}".rstrip(),
         "Steps": _whole(one["steps"]) + (" more" if start else ""),
         "Tested on": title_of(one),
     }

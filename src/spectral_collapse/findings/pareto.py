@@ -19,7 +19,7 @@ from spectral_collapse.findings import fine_detail
 from spectral_collapse.findings.benchmark import called, capped, per_image, with_front
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
 from spectral_collapse.findings.fine_detail import DETAIL
-from spectral_collapse.findings.intervals import bounds_of
+from spectral_collapse.findings.intervals import bounds_of, ends
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import Measured, above, images, title_of
 from spectral_collapse.findings.tidy import tell
@@ -56,7 +56,7 @@ def summary(study: xr.Dataset, texture: str = "s_hf") -> pd.DataFrame:
             row["seeds"] = study.sizes["seed"] if at["stochastic"].item() else 1
         means = {score: mean(study, name, score) for score in scores} | {"hf_energy": hf_energy(study, name)}
         for score, found in means.items():
-            row |= zip((score, f"{score}_low", f"{score}_high"), found, strict=True)
+            row |= zip((score, *ends(score)), found, strict=True)
         rows.append(row)
     table = pd.DataFrame(rows)
     table = with_front(table, ~table["method"].isin(REFERENCES), texture=texture)
@@ -76,7 +76,7 @@ def mean(study: xr.Dataset, point: str, score: str) -> Interval:
 
 
 def difference(study: xr.Dataset, point: str, other: str, score: str) -> Interval:
-    """How much higher a point scores than another on the same images, with its interval."""
+    """How much higher a point scores than another on the same images; of a single image without an interval."""
     return statistics.bootstrap_mean(per_image(study, point, score) - per_image(study, other, score))
 
 

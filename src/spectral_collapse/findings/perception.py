@@ -13,7 +13,7 @@ from spectral_collapse.findings.benchmark import called, structure
 from spectral_collapse.findings.claims import Claim, Rule, is_higher, is_lower, judge
 from spectral_collapse.findings.decomposition import by_network
 from spectral_collapse.findings.latents import Found, counted
-from spectral_collapse.findings.measured import Held
+from spectral_collapse.findings.measured import Held, title_of
 from spectral_collapse.findings.registered import smaller
 from spectral_collapse.findings.tidy import by_data
 from spectral_collapse.statistics import POSITIVE, Interval, interval, text
@@ -84,8 +84,14 @@ def counts(found: Found, seen: Found, ordinary: Found) -> pd.DataFrame:
 def kept(found: Found, method: str) -> tuple[int, int]:
     """On how many data sets a method keeps significantly more structure than the standard inversion, and on how many
     less. found: of the benchmark."""
-    gaps = [structure(one, method) for one in found.values() if method in one["point"]]
-    more, less = (sum(side("s_lf").holds(gap) is True for gap in gaps) for side in (is_higher, is_lower))
+    more, less = keeping(found, method)
+    return len(more), len(less)
+
+
+def keeping(found: Found, method: str) -> tuple[list[str], list[str]]:
+    """The titles of the data sets that `kept` counts."""
+    gaps = [(title_of(one), structure(one, method)) for one in found.values() if method in one["point"]]
+    more, less = ([title for title, gap in gaps if side("s_lf").holds(gap) is True] for side in (is_higher, is_lower))
     return more, less
 
 

@@ -16,17 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings.claims import (
-    QUESTION,
-    Claim,
-    Rule,
-    cases,
-    from_cases,
-    is_above,
-    is_below,
-    joined,
-    judge,
-)
+from spectral_collapse.findings.claims import QUESTION, Claim, Rule, from_cases, is_above, is_below, joined, judge
 from spectral_collapse.findings.intervals import gap, means, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import UNKNOWN, Measured, alike, title_of
@@ -107,10 +97,10 @@ def edits(study: xr.Dataset) -> pd.DataFrame:
     return _with_titles(table.dropna(subset="mean"))
 
 
-def early_ratio(study: xr.Dataset, name: str, walk: str = "inversion") -> Interval:
-    """An error or a spread of a walk at its first levels: the mean in plain areas over that in the others, of images
-    that have both."""
-    values = study[name].sel(walk=walk, drop=True) if "walk" in study[name].dims else study[name]
+def early_ratio(study: xr.Dataset, name: str) -> Interval:
+    """An error or a spread at the first levels of the inversion: the mean in plain areas over that in the others, of
+    images that have both."""
+    values = study[name].sel(walk="inversion", drop=True) if "walk" in study[name].dims else study[name]
     first = _early(study, values)
     return _ratio(first.sel(area="plain"), first.sel(area="other"))
 
@@ -167,7 +157,7 @@ def path_gain(study: xr.Dataset, series: str = "") -> Interval:
 def claims(found: Found) -> list[Claim]:
     """The paper's claims against these measurements; ratios are told from 1, differences from 0."""
     gain, loss = (_over(found, way, measure=measure) for measure in ("s_dc", "reconstruction"))
-    near_noise, near_usual = (cases(_over(found, path_gain, series=to), is_below(0)) for to in (WHITE, ""))
+    near_noise, near_usual = ((_over(found, path_gain, series=to), is_below(0)) for to in (WHITE, ""))
     abstract = f"{_PAPER}, abstract"
     early_steps = f"first {EARLY:.0%} of the steps"
     rows = [
@@ -187,7 +177,7 @@ def claims(found: Found) -> list[Claim]:
     replaced = from_cases(
         "Replacing the first 4 % of the steps brings latents closer to Gaussian noise without a major degradation "
         "of the reconstruction", f"{abstract} and Fig. 4",
-        joined(cases(gain, is_above(MOST_OF_THE_WAY), 2), cases(loss, is_below(MINOR), 2)),
+        joined((gain, is_above(MOST_OF_THE_WAY)), (loss, is_below(MINOR)), digits=2),
         f"with {_published_share(found):.0%} replaced, share of the way to white noise in S_DC (claim: above "
         f"{MOST_OF_THE_WAY:g}) and share of the way to the error of an unrelated latent (claim: below {MINOR:g})",
         "fig-plain-sweep")  # fmt: skip
@@ -232,15 +222,13 @@ def replacing(found: Found) -> pd.DataFrame:
     """A row per measure and data set, for a page: with none, the paper's share and all of the steps replaced."""
     columns = ["none", f"{_published_share(found):.0%}", "all"]
     rows = {
-        (title[0].upper() + title[1:], title_of(study)): [
-            text(statistics.interval(end), 2) for end in ends(study, name)
-        ]
+        (title[0].upper() + title[1:], title_of(study)): {
+            column: text(statistics.interval(end), 2) for column, end in zip(columns, ends(study, name), strict=True)
+        }
         for name, title in MEASURES.items()
         for study in found.values()
     }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).set_axis(
-        pd.MultiIndex.from_tuples(rows, names=["Score", "Data set"])
-    )
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["Score", "Data set"])
 
 
 def _published_share(found: Found) -> float:

@@ -10,11 +10,13 @@ from typing import Any
 from spectral_collapse.findings.measured import Held, below, equal
 from spectral_collapse.statistics import Interval
 
+FILE = Path(__file__).with_name("registered.toml")
+
 
 @functools.cache
 def registered() -> dict[str, Any]:
-    """The content of registered.toml."""
-    return tomllib.loads(Path(__file__).with_name("registered.toml").read_text("utf-8"))
+    """The content of `FILE`."""
+    return tomllib.loads(FILE.read_text("utf-8"))
 
 
 def margin(score: str) -> float:

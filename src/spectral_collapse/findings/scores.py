@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import stats
 
 from spectral_collapse.findings import paper_tables
-from spectral_collapse.findings.intervals import bounds_of, concat, mean_text, means
+from spectral_collapse.findings.intervals import ENDS, bounds_of, concat, mean_text, means
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import enumerated, once
 from spectral_collapse.metrics import SCORES
@@ -33,7 +33,7 @@ def answer(study: xr.Dataset) -> str:
     told = " and ".join(f"{_SYMBOLS[name]} misses {enumerated(which)}" for name, which in missed.items())
     told += f" (its mean changes by less than {BLIND:.0%} of its range)" * bool(told)
     apart = missed and not set.intersection(*(set(missed.get(name, ())) for name in _SYMBOLS))
-    both = "Each sees what the other misses, so judge an image by both, and its fine detail by its own target. "
+    both = "Each sees what the other misses, so judge an image by both, and its fine detail by its true target. "
     falls = "falls" if bootstrap_mean(weak - intact).high < 0 else "does not fall"
     return (
         f"{told or 'Neither $S_{HF}$ nor $S_{LF}$ misses any of these distortions'}. "
@@ -68,9 +68,9 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
                 row["strength"] = f"{strengths.sel(at).item():.3g} {unit if unit != '1' else ''}".strip()
                 rows.append(row | {"value": mean_text(values, bounds=bounds_of(name))})
         if rows:
-            table, ends = pd.DataFrame(rows), ["mean", "low", "high"]
+            table = pd.DataFrame(rows)
             worst, best = table["mean"].min(), table["mean"].max()
-            table[ends] = (table[ends] - worst) / (best - worst if best > worst else 1)
+            table[ENDS] = (table[ENDS] - worst) / (best - worst if best > worst else 1)
             tables.append(table)
     return concat(tables, title=title_of(study), kind=kind)
 

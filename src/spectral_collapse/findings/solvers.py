@@ -96,7 +96,7 @@ def changes(study: xr.Dataset) -> dict[str, xr.DataArray]:
 
 
 def off(study: xr.Dataset) -> xr.DataArray:
-    """How far each image's fine detail is from its own target's: |log of the ratio of energies|."""
+    """How far each image's fine detail is from its true target's: |log of the ratio of energies|."""
     return np.abs(study["hf_ratio"])
 
 
@@ -112,7 +112,7 @@ def gains(study: xr.Dataset) -> pd.DataFrame:
 
 @each(stacked, "panel")
 def detail(study: xr.Dataset) -> pd.DataFrame:
-    """Log energy over the own target's, each entry and one solver both ways: columns panel, row (entry), series."""
+    """Log energy over its true target's, each entry and one solver both ways: columns panel, row (entry), series."""
     both = [study["hf_ratio"].sel(up=solver, down=solver, drop=True) for solver in study["up"].to_numpy()]
     values = xr.concat(both, study["up"].rename(up="series"), coords="minimal", compat="override")
     return means(values.transpose("entry", "series", "sample")).rename(columns={"entry": "row"})
@@ -130,7 +130,7 @@ def _telling(score: str, start: str) -> Callable[[xr.Dataset], Interval]:
 
 @each(by_data)
 def table(study: xr.Dataset) -> dict[str, str]:
-    """A row per data set: fine detail over the own targets' of the standard inversion, and with one thing changed."""
+    """A row per data set: fine detail over its true targets' of the standard inversion, and with one thing changed."""
     return {name: text(statistics.geometric_mean(values), 2) for name, values in _detail(study).items()}
 
 
@@ -158,16 +158,13 @@ def raised(found: Found) -> list[str]:
 
 
 def _detail(study: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Log energy over the own target's along sample: of the standard inversion, then with one thing changed."""
+    """Log energy over its true target's along sample: of the standard inversion, then with one thing changed."""
     of = {title: one["hf_ratio"] for title, one in changes(study).items()}
-    told_next = study["told_hf_ratio"].sel(start="standard", told="next")
-    second = of["second order, both ways"]
-    finer = of["four times the steps, both ways"]
     return {
         "standard": of[STANDARD],
-        "next timestep": told_next,
-        "second order": second,
-        "four times the steps": finer,
+        "next timestep": study["told_hf_ratio"].sel(start="standard", told="next"),
+        "second order": of["second order, both ways"],
+        "four times the steps": of["four times the steps, both ways"],
         "TABA": of["TABA"],
     }
 

@@ -10,23 +10,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse import results
+from spectral_collapse import results, statistics
 from spectral_collapse.findings import cells, fine_detail, perception
-from spectral_collapse.findings.benchmark import called, structure
+from spectral_collapse.findings.benchmark import called, capped, per_image, structure
 from spectral_collapse.findings.cells import Cells
+from spectral_collapse.findings.claims import is_higher, is_lower
 from spectral_collapse.findings.intervals import as_table, bounds_of, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import each, enumerated
-from spectral_collapse.statistics import (
-    Interval,
-    bootstrap_counts,
-    groups_of,
-    interval,
-    resampled,
-    resampled_means,
-    text,
-)
+from spectral_collapse.statistics import Interval, groups_of, interval, resampled, text
 from spectral_collapse.studies import chosen, published
 
 ON_TEST_IMAGES = {"methods": ("standard", "ovg*")}
@@ -66,6 +59,21 @@ def step_sizes(found: Found, seen: Found, other: Found, other_seen: Found) -> pd
             for kind, one, method in zip(("published", "chosen"), both, ("ovg", f"ovg{published.CHOSEN}"), strict=True)
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data")
+
+
+def against_taba(found: Found, other: Found) -> dict[str, list[str]]:
+    """The data sets on which OVG at the chosen step sizes keeps more structure than TABA, and less, and on which its
+    fine detail is nearer to the targets' than TABA's, and farther. found: of the benchmark; other: of
+    `ON_TEST_IMAGES`."""
+    sides: dict[str, list[str]] = {"more": [], "less": [], "nearer": [], "farther": []}
+    for name, study in other.items():
+        ovg = f"ovg{published.CHOSEN}"
+        gap = per_image(capped(study), ovg, "s_lf") - per_image(capped(found[name]), "taba", "s_lf")
+        closer = fine_detail.closer(study, ovg, "taba", found[name])
+        held = [side("s_lf").holds(interval(gap)) for side in (is_higher, is_lower)] + [closer, closer is False]
+        for titles, one in zip(sides.values(), held, strict=True):
+            titles += [title_of(study)] * (one is True)
+    return sides
 
 
 def chosen_settings(found: Found) -> pd.DataFrame:
@@ -117,8 +125,8 @@ def area_of(s_hf: xr.DataArray, s_lf: xr.DataArray, target: xr.DataArray) -> Int
 
 def area_draws(s_hf: xr.DataArray, s_lf: xr.DataArray, target: xr.DataArray) -> np.ndarray:
     """The area of all samples, and behind it those of the resamples, (..., 1 + resamples). Args as of `area_of`."""
-    counts = np.concatenate([np.ones((1, s_hf.sizes["sample"])), bootstrap_counts(groups_of(s_hf))])
-    texture, structure, most = (resampled_means(values.to_numpy(), counts) for values in (s_hf, s_lf, target))
+    counts = np.concatenate([np.ones((1, s_hf.sizes["sample"])), statistics.bootstrap_counts(groups_of(s_hf))])
+    texture, structure, most = (statistics.resampled_means(one.to_numpy(), counts) for one in (s_hf, s_lf, target))
     return texture * np.minimum(structure, most)
 
 

@@ -158,8 +158,21 @@ def decode(autoencoder: Autoencoder, latents: torch.Tensor, batch_size: int = 64
     return torch.cat(images).clamp(-1, 1)
 
 
+def measure(autoencoder: Autoencoder, images: torch.Tensor) -> None:
+    """Stores the mean of each channel of the latents of `images`, and their one standard deviation, in the config.
+
+    images: N x 3 x H x W in [-1, 1]. With them latents have zero mean and, over all channels, unit variance, which the
+    noise schedules assume. All channels have one deviation, as in latent diffusion (Rombach et al. 2022, Appendix G):
+    a channel that holds little of the picture is the first that noise covers, as fine detail is in pixels.
+    """
+    latents = posterior_means(autoencoder, images)
+    means = latents.mean((0, 2, 3))
+    deviation = float((latents - means[:, None, None]).square().mean().sqrt())
+    autoencoder.register_to_config(latents_mean=means.tolist(), latents_std=[deviation] * len(means))
+
+
 def latent_statistics(autoencoder: Autoencoder) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation per latent channel, 1 x c x 1 x 1, as `training.latents.measure` stored them.
+    """Mean and standard deviation per latent channel, 1 x c x 1 x 1, as `measure` stored them.
 
     An autoencoder that was not measured, such as Stable Diffusion's, has its `scaling_factor` and `shift_factor`
     instead.

@@ -169,10 +169,6 @@ class Model:
         """How many pixels, along each axis, one latent pixel stands for."""
         return 1 if self.autoencoder is None else downsampling(self.autoencoder.config)
 
-    def check_made_for(self, dataset: str, family: str, image_size: int) -> None:
-        """Raises CheckpointError unless the network is made for this family of data sets and this image size."""
-        check_made_for(self.card, dataset, family, image_size)
-
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Images N x 3 x H x W in [-1, 1], wherever they are -> latents of unit variance, N x c x h x w, on `device`.
 

@@ -13,17 +13,18 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
-import hashlib
 import io
 import json
 import subprocess
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from spectral_collapse.datasets.files import fingerprint
 from spectral_collapse.store.cache import Cache
 from spectral_collapse.store.identity import identity, references
 
@@ -94,7 +95,7 @@ def code_hash(*roots: object) -> str:
     Raises UnidentifiedError for a root that cannot be told from another of its kind.
     """
     names, described = roots_of(roots)
-    return f"{_definitions_hash(names, _files())}-{_hashed(described)}"
+    return f"{_definitions_hash(names, _files())}-{fingerprint(described)}"
 
 
 def roots_of(roots: Iterable[object]) -> tuple[frozenset[str], list[str]]:
@@ -110,7 +111,7 @@ def roots_of(roots: Iterable[object]) -> tuple[frozenset[str], list[str]]:
 @functools.lru_cache(maxsize=256)
 def _definitions_hash(names: frozenset[str], files: _Files) -> str:
     """`digest` of what is installed, which takes seconds: kept for other processes while no file changes."""
-    key = _hashed([*sorted(names), *map(str, files)])
+    key = fingerprint([*sorted(names), *map(str, files)])
     kept = _CACHE.get(key)
     if kept is None:
         kept = {"digest": np.array(digest(_installed(files).reached(names)))}
@@ -120,11 +121,7 @@ def _definitions_hash(names: frozenset[str], files: _Files) -> str:
 
 def digest(reached: Mapping[str, str]) -> str:
     """16 hex digits of definitions, as `Package.reached` gives them."""
-    return _hashed(f"{unit} {text}" for unit, text in sorted(reached.items()))
-
-
-def _hashed(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return fingerprint(f"{unit} {text}" for unit, text in sorted(reached.items()))
 
 
 def installed() -> Package:
@@ -323,12 +320,8 @@ class Package:
                     if alias.name.partition(".")[0] == PACKAGE:
                         found[alias.asname or PACKAGE] = (alias.name if alias.asname else PACKAGE), ""
             elif isinstance(node, ast.ImportFrom):
-                base = node.module or ""
-                if node.level:
-                    parents = module.split(".")
-                    up = node.level - self.files[module].endswith("/__init__.py")
-                    parents = parents[: len(parents) - up]
-                    base = ".".join([*parents, base] if base else parents)
+                package = module if self.files[module].endswith("/__init__.py") else module.rpartition(".")[0]
+                base = resolve_name("." * node.level + (node.module or ""), package)
                 if base.partition(".")[0] == PACKAGE:
                     for alias in node.names:
                         inner = f"{base}.{alias.name}"

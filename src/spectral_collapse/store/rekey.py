@@ -132,7 +132,7 @@ def rekey(since: str | None = None, progress: bool = True, profile: str = "quick
     groups: dict[tuple[str, str], list[_Wanted]] = {}
     for one in _wanted(profile):
         groups.setdefault((since or one.state.commit, one.study), []).append(one)
-    with tqdm(desc="rekey", total=sum(map(len, groups.values())), **({} if progress else {"disable": True})) as bar:
+    with tqdm(desc="rekey", total=sum(map(len, groups.values())), disable=not progress) as bar:
         for (commit, _), wanted in groups.items():
             with _Pair(commit, head) as pair:
                 for one in wanted:

@@ -70,6 +70,7 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any], names:
     digits = len("12345678.nc.xz")
     other: list[State] = []
     candidates: list[tuple[Path, dict[str, Any], str]] = []
+    carried = _carried()
     for file in sorted(results.shipped(), key=lambda file: file != exact):
         if not results.counts(file) or file.name[:-digits] != exact.name[:-digits]:
             continue
@@ -81,8 +82,8 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any], names:
             continue
         if attrs.get("study") == study:
             known, commit = results.parameters(attrs), attrs.get("git_revision", "")
-            if file.name in _carried():
-                known["code"], commit = _carried()[file.name]
+            if file.name in carried:
+                known["code"], commit = carried[file.name]
             candidates.append((file, known, commit))
     # those of this code first, of these those of real images, and of these that of the most
     for file, known, commit in sorted(candidates, key=lambda one: _order(one[1], wanted["code"])):
@@ -152,14 +153,6 @@ def carry(found: list[dict[str, Any]]) -> None:
 
 def _carried() -> dict[str, tuple[str, str]]:
     """The key and the commit of the latest code that a file is known to stand for, by the file's name."""
-    try:
-        return _read_index(index(), index().stat().st_mtime_ns)
-    except FileNotFoundError:
-        return {}
-
-
-@functools.lru_cache(maxsize=4)
-def _read_index(file: Path, written: int) -> dict[str, tuple[str, str]]:
     return {name: (new, one["commits"][1]) for one in rekeyed() for name, (_, new) in one["files"].items()}
 
 

@@ -49,6 +49,11 @@ def methods() -> set[str]:
     return {name for table in _read().values() for name in table["settings"]}
 
 
+def datasets(name: str) -> list[str]:
+    """The data sets on which settings of a method were chosen."""
+    return [dataset for dataset, table in _read().items() if name in table["settings"]]
+
+
 def write(found: Mapping[str, xr.Dataset], file: Path = FILE) -> None:
     """Stores what results of `tuning` chose, data set -> result; the settings for other data sets stay."""
     tables = dict(_read()) if file == FILE else {}

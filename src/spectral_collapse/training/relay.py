@@ -27,7 +27,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from spectral_collapse import paths, results
-from spectral_collapse.checks import check_number
+from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.errors import DataError
 from spectral_collapse.networks.checkpoints import check_free
 from spectral_collapse.training import history, recipes, states
@@ -161,8 +161,8 @@ def relay(
         InvalidParameterError: a recipe that is unknown or impossible, together below 1, minutes that are not above 0.
         CheckpointError: where a checkpoint would lie is something else.
     """
-    check_number("together", together, 1)
-    check_number("nice", nice, 0, 19)
+    check_count("together", together, 1)
+    check_count("nice", nice, 0, 19)
     if minutes is not None:
         check_number("minutes", minutes, 0, exclude=(0,))
     end = None if minutes is None else time.monotonic() + 60 * minutes
@@ -177,9 +177,9 @@ def relay(
         while (waiting or running) and not interrupted() and (end is None or time.monotonic() < end):
             unfinished = [*waiting, *running]
             ready = [one for one in waiting if not any(map(one.needs, unfinished))]
-            for training in [one for one in ready if not one.busy][: max(int(together) - len(running), 0)]:
+            for training in [one for one in ready if not one.busy][: max(together - len(running), 0)]:
                 waiting.remove(training)
-                running[training] = training.start(int(nice))
+                running[training] = training.start(nice)
             time.sleep(0.2)
             for training, process in [*running.items()]:
                 if process.poll() is not None:

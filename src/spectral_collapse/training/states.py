@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import pooch
 import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -93,7 +94,7 @@ def save(run: Path, trained: Trained, **progress: Any) -> None:
             # safetensors knows no other memory layouts
             plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
             safetensors.torch.save_file(plain, _file(new, name))
-        digests = {name: _digest(_file(new, name)) for name in _FILES}
+        digests = {name: pooch.file_hash(str(_file(new, name))) for name in _FILES}
         said = Progress(files=digests, **progress)
         (new / _PROGRESS).write_text(said.model_copy(update={"digest": said.own_digest()}).model_dump_json())
     for old in saved(run)[:-_KEEP]:
@@ -159,10 +160,8 @@ def _pass_over(folder: Path, error: Exception) -> None:
 
 def sweep(run: Path) -> None:
     """Cleans up what a killed run left; no other may be under way in this folder."""
-    for folder in disk.hidden(run, "step-*"):
-        disk.recover(folder)
-    for leftover in run.glob(f".{history.FILE}*.tmp"):
-        leftover.unlink(missing_ok=True)
+    disk.recover(run, "step-*")
+    disk.tidy(run.glob(f".{history.FILE}*.tmp"))
 
 
 def reason(error: Exception) -> str:
@@ -206,15 +205,11 @@ def _moments(
     moments = {}
     for number, (name, weight) in enumerate(parameters.items()):
         if f"step.{name}" in found:
-            _check(
-                {key: found[f"{key}.{name}"] for key in _MOMENTS},
-                {"exp_avg": weight, "exp_avg_sq": weight, "step": torch.empty(())},
-            )
-            means = {
-                key: torch.empty_like(weight, requires_grad=False).copy_(found[f"{key}.{name}"])
-                for key in ("exp_avg", "exp_avg_sq")
-            }
-            moments[number] = {**means, "step": found[f"step.{name}"]}
+            own = {key: found[f"{key}.{name}"] for key in _MOMENTS}
+            _check(own, {"exp_avg": weight, "exp_avg_sq": weight, "step": torch.empty(())})
+            for key in ("exp_avg", "exp_avg_sq"):
+                own[key] = torch.empty_like(weight, requires_grad=False).copy_(own[key])
+            moments[number] = own
     if len(found) != len(_MOMENTS) * len(moments):
         raise ValueError("its moments are of another network")
     return moments
@@ -227,8 +222,3 @@ def _check(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tenso
 
 def _file(folder: Path, name: str) -> Path:
     return folder / f"{name}.safetensors"
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

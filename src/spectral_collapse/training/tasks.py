@@ -20,7 +20,6 @@ from spectral_collapse.networks.patched import PatchedUNet
 from spectral_collapse.networks.spectral import SpectralUNet
 from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding
-from spectral_collapse.training import latents
 from spectral_collapse.training.objectives import (
     Corruption,
     Reconstruction,
@@ -95,7 +94,7 @@ def _autoencoding(recipe: Recipe, root: str | Path | None, device: torch.device)
         return autoencoding_loss(called, images, noise, recipe.kl_weight, recipe.texture_weight)
 
     def finish() -> None:
-        latents.measure(network, pool.take(_some(pool, recipe)).to(device))
+        autoencoders.measure(network, pool.take(_some(pool, recipe)).to(device))
 
     images = held_out(recipe, recipe.source, root) if recipe.validate_every else None
     validate = None if images is None else lambda: validate_autoencoder(network, images)
@@ -120,7 +119,7 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
     else:
         if recipe.measure_latents and autoencoder.config.get("latents_mean") is None:
             pixels = load_pool(recipe, recipe.source, root)
-            latents.measure(autoencoder, pixels.take(_some(pixels, recipe)).to(device))
+            autoencoders.measure(autoencoder, pixels.take(_some(pixels, recipe)).to(device))
             statistics = {key: autoencoder.config[key] for key in ("latents_mean", "latents_std")}
         encoder = Encoder(
             lambda images: autoencoders.encode(autoencoder, images.to(device)).cpu(), f"{digest[:12]} {statistics}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
+import glob
 import itertools
 import signal
 import threading
@@ -155,7 +156,7 @@ def _claim(run: Path, folder: Path, recipe: Recipe, resume: bool, stack: context
         run.mkdir(parents=True, exist_ok=True)
         stack.enter_context(FileLock(run / ".lock", timeout=0))
         states.sweep(run)
-        disk.recover(folder)
+        disk.recover(folder.parent, glob.escape(folder.name))
     except Timeout:
         raise CheckpointError(
             f"another training is under way in {str(run)!r}; wait for it, or give this one another name"

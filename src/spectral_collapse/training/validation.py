@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from spectral_collapse import metrics
@@ -68,11 +66,11 @@ def held_out_indices(available: int) -> list[int]:
 
 def validate_autoencoder(network: autoencoders.Autoencoder, images: HeldOut) -> Record:
     """Reconstructions of held-out target images."""
-    with _evaluating(network):
-        target = images.target[:_SAMPLES].to(network.device)
-        means = autoencoders.posterior_means(network, target)
-        with torch.no_grad():
-            made = network.decode(means).sample.clamp(-1, 1).cpu()
+    network.eval()
+    means = autoencoders.posterior_means(network, images.target[:_SAMPLES].to(network.device))
+    with torch.no_grad():
+        made = network.decode(means).sample.clamp(-1, 1).cpu()
+    network.train()
     scores = metrics.s_hf(made, metrics.hf_reference(images.target))
     return Record(scores, made, metrics.psnr(made, images.target[:_SAMPLES]), scores)
 
@@ -81,7 +79,7 @@ def validate_denoiser(model: Model, images: HeldOut) -> Record:
     """Samples of the target domain, and the loss on held-out images of both domains at ten levels."""
     denoiser = model.denoiser
     reference = metrics.hf_reference(images.target)
-    with _evaluating(denoiser.network), torch.no_grad():
+    with torch.no_grad():
         source, target = images.source[:_SAMPLES], images.target[:_SAMPLES]
         clean = model.encode(torch.cat([source, target]).to(denoiser.network.device))
         labels = torch.tensor([images.label] * len(source) + [TARGET] * len(target), device=clean.device)
@@ -117,12 +115,3 @@ def _output_error(denoiser: NetworkDenoiser, level: Level, error: Prediction) ->
     c = coefficients(denoiser.prediction, level.alpha, level.sigma, denoiser.sigma_data)
     by_noise = abs(c.noise_out) >= abs(c.clean_out)
     return (error.noise / c.noise_out if by_noise else error.clean / c.clean_out).square().mean()
-
-
-@contextmanager
-def _evaluating(network: torch.nn.Module) -> Iterator[None]:
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train()

@@ -1,18 +1,28 @@
+"""The radial spectrum, the high-frequency deficit and the autocorrelation."""
+
 from __future__ import annotations
 
+import itertools
+import math
+
+import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics import radial_spectrum, spectral_slope
+from spectral_collapse.metrics import high_frequency_deficit, radial_spectrum, spectral_slope
+from spectral_collapse.metrics.autocorrelation import autocorrelation
 from spectral_collapse.metrics.radial_spectrum import band_energy, band_power
 from tests.each import each
 
 from .case import Case
 from .images import textures, wave
 
-CASES = {"radial_spectrum": Case("radial spectrum", lambda x: radial_spectrum(x)[1])}
+CASES = {
+    "radial_spectrum": Case("radial spectrum", lambda x: radial_spectrum(x)[1]),
+    "high_frequency_deficit": Case("high-frequency deficit", high_frequency_deficit, least=4),
+}
 
 
 @each("shape", [(32, 32), (33, 33), (24, 40), (40, 24)])
@@ -97,3 +107,60 @@ def test_a_wave_has_its_energy_in_its_band_alone_and_small_latents_have_none() -
     assert ((energy > 1e-9).sum(1) == 1).all()
     with pytest.raises(InvalidParameterError, match="latents must be 8 x 8 at least, got 4 x 8"):
         band_energy(torch.zeros(1, 1, 4, 8))
+
+
+def high(shape: tuple[int, ...]) -> np.ndarray:
+    return np.hypot(np.fft.fftfreq(shape[-2])[:, None], np.fft.fftfreq(shape[-1])) > 0.25 + 1e-9
+
+
+@each("shape", [(3, 16, 16), (1, 33, 33), (4, 24, 40)])
+def test_the_deficit_is_of_the_mean_power_above_half_the_nyquist_frequency(
+    shape: tuple[int, int, int], generator: torch.Generator
+) -> None:
+    latents = torch.randn(4, *shape, generator=generator) + 3
+    power = np.abs(np.fft.fft2(latents.double().numpy(), norm="ortho")) ** 2
+    expected = 1 - power[..., high(shape)].mean((1, 2))
+    np.testing.assert_allclose(high_frequency_deficit(latents), expected, atol=1e-10)
+
+
+@each("shape", [(3, 16, 16), (1, 33, 33), (4, 24, 40)])
+@each("variance", [1.0, 0.5, 1.5])
+def test_white_noise_lacks_what_its_variance_lacks(
+    shape: tuple[int, int, int], variance: float, generator: torch.Generator
+) -> None:
+    deficits = high_frequency_deficit(variance**0.5 * torch.randn(400, *shape, generator=generator))
+    spread = variance * (2 / (shape[0] * high(shape).sum())) ** 0.5  # of one latent, as the docstring says
+    assert deficits.mean().item() == pytest.approx(1 - variance, abs=4 * spread / 20)
+    assert deficits.std().item() == pytest.approx(spread, rel=0.2)
+
+
+def test_the_deficits_cutoff_itself_is_low() -> None:
+    assert high_frequency_deficit(wave(32, 8)).item() == pytest.approx(1, abs=1e-12)
+    assert high_frequency_deficit(wave(32, 9)).item() < 0.5
+
+
+def test_every_pair_counts_once_in_the_ring_of_its_distance(generator: torch.Generator) -> None:
+    latents = torch.randn(2, 3, 5, 6, generator=generator, dtype=torch.float64) + 0.5
+    sums, counts = np.zeros((2, 6)), np.zeros(6)
+    places = list(itertools.product(range(5), range(6)))
+    for (i, j), (k, m) in itertools.combinations(places, 2):
+        ring = min(round(math.hypot(i - k, j - m)), 5)
+        sums[:, ring] += (latents[:, :, i, j] * latents[:, :, k, m]).mean(1).numpy()
+        counts[ring] += 1
+    expected = sums[:, 1:3] / counts[1:3] / latents.square().mean((1, 2, 3)).numpy()[:, None]
+    np.testing.assert_allclose(autocorrelation(latents), expected, rtol=1e-10)
+
+
+def test_a_moving_average_correlates_its_neighbours_and_no_others(generator: torch.Generator) -> None:
+    white = torch.randn(32, 4, 65, 64, generator=generator)
+    latents = white[:, :, 1:] + white[:, :, :-1]
+    ring = autocorrelation(latents).mean(0)
+    # of the 8 places around one, with distances 1 and 1.41, the two above and below share half of the variance
+    assert float(ring[0]) == pytest.approx(2 / 8 * 0.5, abs=0.004)
+    assert float(ring[1:].abs().max()) < 0.004
+
+
+def test_an_offset_counts_at_every_distance_and_too_small_latents_are_refused() -> None:
+    torch.testing.assert_close(autocorrelation(torch.full((1, 1, 8, 8), 0.3)), torch.ones(1, 4, dtype=torch.float64))
+    with pytest.raises(InvalidParameterError, match="autocorrelation: latents 1 x 8 are too small"):
+        autocorrelation(torch.ones(1, 1, 1, 8))
