@@ -59,7 +59,7 @@ def test_every_claim_has_its_row_the_answer_counts_them_and_an_identity_is_no_ev
         nearer.count(name) for name in ("the claim", "the ideal denoiser", "beyond the ideal denoiser", "neither")
     ]
     answer = appendix_c.answer(study, decomposed)
-    assert f"our network follows the paper in {counts[0]} of {sum(counts)} testable predictions" in answer
+    assert f"the network follows the paper in {counts[0]} of {sum(counts)} testable predictions" in answer
     assert ("near neither" in answer) == (counts[3] > 0)
     ends = study["entered"].sel(denoiser="covariance", gamma=1).mean("sample")
     assert f"{float(ends.sel(measure='high_power')):.3f} [" in appendix_c.entered_with_noise(study)
@@ -123,7 +123,7 @@ def test_tables_have_the_gain_beside_the_claimed_constant_and_leave_out_measures
         ),
         (
             ["the claim", "see the number"],
-            "our network follows the paper in 1 of 1 testable predictions: high a; low b.",
+            "the network follows the paper in 1 of 1 testable predictions: high a; low b.",
         ),
     ],
 )
@@ -131,7 +131,7 @@ def test_the_answer_says_how_the_others_fared(nearer: list[str], told: str, monk
     made = [appendix_c.Prediction("High a; low b (power)", "47", "1", "1", "1", one) for one in nearer]
     monkeypatch.setattr(appendix_c, "predictions", lambda *_: made)
     answer = appendix_c.answer(xr.Dataset(attrs={"title": "Made up", "data_source": "real"}), xr.Dataset())
-    assert answer.startswith("**Answer.** On Made up alone, ")
+    assert answer.startswith("**Answer.** On Made up, the only data set tested, ")
     assert told in answer
 
 

@@ -101,7 +101,7 @@ def test_who_leads_on_most_data_sets_comes_first() -> None:
     assert next(iter(findings.leading(found, MEASURE, 1.0).items())) == ("direct", 3)
     assert findings.leading(found, MEASURE, 1.0)["taba"] == 2
     assert findings.leaders(found).loc[MEASURE, "Best at cost 1"] == "direct (3 of 3)"
-    assert "use **direct**, among the best on 3 of 3 data sets; PSNR favours smooth images" in answered(found)
+    assert "use **direct**, among the best on 3 of 3 data sets. PSNR favours smooth images" in answered(found)
 
 
 def test_the_table_has_a_row_per_task_data_set_and_budget(study: xr.Dataset) -> None:
@@ -147,14 +147,14 @@ def test_the_answer_names_who_leads() -> None:
     smooth = made({"standard": {}, "taba": {"psnr": 1.0, "hf_excess": -0.5}})
     answer = answered({"": smooth})
     title = smooth.attrs["title"]
-    said = f"use **TABA**, among the best on the only data set; on {title} the fine detail is farther from"
+    said = f"look at them first: on {title} fine detail is farther from the targets' than"
     assert said in answer
     drawings = made({"standard": {}, "taba": {"hf_excess": 0.3}}, structure="silhouette")
     assert "to look at" not in answered({"": drawings})
     costly = made({"standard": {}, "ovg+taba": {"hf_excess": 0.3}}, spread=0.0, structure="silhouette")
     costly["inversion_cost"].loc[{"point": "ovg+taba"}] = 3.0
     said = (
-        f"For drawings, as on {costly.attrs['title']}, **OVG + TABA** is significantly better than standard, the best"
+        f"For drawings, as on {costly.attrs['title']}, **OVG + TABA** is significantly better than *standard*, the best"
     )
     assert said in answered({"": costly})
     assert "For drawings" not in answer

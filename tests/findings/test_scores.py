@@ -95,20 +95,20 @@ def test_the_answer_says_what_is_missed_and_whether_variance_alone_moves_s_dc(
     made = study.copy(deep=True)
     response = made["latent_response"]
     response.loc[{"latent_score": "s_dc", "latent_corruption": "scaling"}] = 0.9 - 0.4 * response["grade"]
-    assert "$S_{DC}$ falls if independent noise only loses variance" in findings.answer(made)
+    assert "$S_{DC}$ of latents falls for independent noise that is merely too weak" in findings.answer(made)
     assert (findings.of_latents(made)["lost"], text(findings.of_latents(made)["weak"])) == (0.5, "0.500 [0.500, 0.500]")
     response.loc[{"latent_score": "s_dc", "latent_corruption": "scaling"}] = 0.9
-    assert "$S_{DC}$ does not fall" in findings.answer(made)
+    assert "$S_{DC}$ of latents does not fall" in findings.answer(made)
     for missed, told in (
         (
             {"s_hf": ["shift"], "s_lf": ["blur", "noise"]},
-            "$S_{HF}$ misses shift and $S_{LF}$ misses blur and noise (its",
+            "$S_{HF}$ misses shift and $S_{LF}$ misses blur and noise (the",
         ),
-        ({"s_hf": ["shift"], "s_lf": ["shift"]}, "$S_{HF}$ misses shift and $S_{LF}$ misses shift (its"),
-        ({"s_lf": ["blur"]}, "$S_{LF}$ misses blur (its mean changes by less than 10% of its range)."),
+        ({"s_hf": ["shift"], "s_lf": ["shift"]}, "$S_{HF}$ misses shift and $S_{LF}$ misses shift (the"),
+        ({"s_lf": ["blur"]}, "$S_{LF}$ misses blur (the score changes by less than 10% of its range)."),
         ({}, "Neither $S_{HF}$ nor $S_{LF}$ misses any of these distortions."),
     ):
         monkeypatch.setattr(findings, "_blind", lambda *_, missed=missed: missed)
         assert told in findings.answer(made)
         both = bool(missed) and missed.get("s_hf") != missed.get("s_lf")
-        assert ("so judge an image by both" in findings.answer(made)) == both
+        assert ("So judge an image by both" in findings.answer(made)) == both

@@ -178,8 +178,8 @@ def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
     rest = [f"{does(counts[side], 'lie')} {words}" for side, words in others.items() if counts[side]]
     which = f": {'; '.join(words[0].lower() + words[1:] for words in followed)}" if followed else ""
     return (
-        f"**Answer.** On {title_of(study)} alone, our network follows the paper in {len(followed)} of {len(found)} "
-        f"testable predictions{which}.{f' Of the others, {enumerated(rest)}.' * bool(rest)}"
+        f"**Answer.** On {title_of(study)}, the only data set tested, the network follows the paper in {len(followed)} "
+        f"of {len(found)} testable predictions{which}.{f' Of the others, {enumerated(rest)}.' * bool(rest)}"
     )
 
 

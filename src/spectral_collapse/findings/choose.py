@@ -238,10 +238,14 @@ def answer(found: Found, seen: Found, ordinary: Found) -> str:
         off = [
             title_of(one) for one in studies.values() if any(fine_detail.closer(one, name) is False for name in names)
         ]
-        note = f"; on {enumerated(off)} the fine detail is farther from that of the targets" * bool(off)
+        note = f": on {enumerated(off)} fine detail is farther from the targets' than the standard inversion's" * bool(
+            off
+        )
         where = f"{count} of {len(studies)} data sets" if len(studies) > 1 else "the only data set"
-        smooth = "PSNR favours smooth images, so look at them first"
-        lines.append(f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{note}; {smooth}.")
+        lines.append(
+            f"For correct pixel values (PSNR) use {_bold(names, 'or')}, among the best on {where}. PSNR favours smooth "
+            f"images, so look at them first{note}."
+        )
     if studies := suited(found, LOOKING):
         names, count = _most(found, LOOKING, cheap)
         ours = ", [our own method](our_method.ipynb)," * any(name.startswith("nullspace") for name in names)
@@ -250,9 +254,9 @@ def answer(found: Found, seen: Found, ordinary: Found) -> str:
     for study in suited(found, DRAWING).values():
         near, costly, gain = _ends(study, DRAWING)
         if gain.low > 0:
-            other = f"{called(near.method)}, the best that costs no more than the standard inversion"
-            more = f"is significantly better than {other}, and costs {costly.cost:.1f} times as much"
-            lines.append(f"For drawings, as on {title_of(study)}, {_bold([costly.method])} {more}.")
+            other = f"than *{called(near.method)}*, the best that costs no more than the standard inversion"
+            more = f"significantly better {other}; it costs {costly.cost:.1f} times as much as this"
+            lines.append(f"For drawings, as on {title_of(study)}, {_bold([costly.method])} is {more}.")
     return "\n".join([f"**Answer.** {said}", "", *(f"- {line}" for line in lines)])
 
 

@@ -52,11 +52,11 @@ def energy(study: xr.Dataset, method: str) -> Interval:
 
 def told(log_ratios: xr.DataArray) -> str:
     """The geometric mean of ratios whose logarithms are along `sample`; where all images are of a few fixed pictures,
-    which a mean would hide, from the smallest of any picture to the largest."""
-    if "sample_stratum" in log_ratios.coords:
-        log_ratios = log_ratios.groupby("sample_stratum").mean()
-        return span(np.exp(log_ratios).to_numpy())
-    return f"{np.exp(float(log_ratios.mean())):.2f}"
+    which it hides, the smallest and the largest of a picture, too."""
+    mean = f"{np.exp(float(log_ratios.mean())):.2f}"
+    if "sample_stratum" not in log_ratios.coords:
+        return mean
+    return f"{mean} ({span(np.exp(log_ratios.groupby('sample_stratum').mean()).to_numpy())} by picture)"
 
 
 def distance(study: xr.Dataset, method: str) -> xr.DataArray:
@@ -133,7 +133,7 @@ def gap(study: xr.Dataset, method: str, other: str = "standard", beside: xr.Data
 DETAIL = "detail"
 """In place of a score: fine detail over its true target's, its nearness or its energy."""
 
-_SIDES = {"nearer": True, "farther": False}
+_SIDES = {"nearer": True, "farther": False, "neither": None}
 
 
 def closer(study: xr.Dataset, method: str, other: str = "standard", beside: xr.Dataset | None = None) -> Held:
@@ -149,7 +149,8 @@ def nearer(found: Found, method: str) -> tuple[int, int]:
 
 
 def where(found: Found, method: str) -> str:
-    """On which data sets a method is `closer` to the targets than the standard inversion, and on which farther."""
+    """On which data sets a method is `closer` to the targets than the standard inversion, on which farther, and on
+    which neither."""
     held = {title_of(study): closer(study, method) for study in found.values() if method in study["point"]}
     sides = {word: [title for title, one in held.items() if one is side] for word, side in _SIDES.items()}
     said = [
@@ -157,7 +158,8 @@ def where(found: Found, method: str) -> str:
         for word, titles in sides.items()
         if titles
     ]
-    return " and ".join(said) or "neither nearer nor farther on any data set"
+    some = sides["nearer"] or sides["farther"]
+    return enumerated(said) if some else "neither nearer nor farther on any data set"
 
 
 def ordinary(found: Found) -> str:
@@ -182,8 +184,8 @@ def unharmed(found: Found) -> str:
         if any(name in study["point"] for study in found.values())
     }
     safe = [called(name) for name, harm in farther.items() if not harm]
-    takes = f"{enumerated(safe)} take{'s' * (len(safe) == 1)} it significantly farther from the targets on no data set"
-    all_take = "every method takes it significantly farther from the targets on one data set at least"
+    takes = f"{enumerated(safe)} never take{'s' * (len(safe) == 1)} detail significantly farther from the targets"
+    all_take = "every method takes detail significantly farther from the targets on one data set at least"
     return f" With ordinary networks, {takes if safe else all_take}." * bool(found)
 
 

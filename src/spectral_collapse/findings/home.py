@@ -75,8 +75,8 @@ def answer(
     latent, plain = choose.best(found, seen, latent=True), decomposition.by_network(found, ordinary_images)["ordinary"]
     simple = fine_detail.tied(plain, choose.has_latent)[0] if plain else ""
     counts = sorted({one.sizes["sample"] for one in found.values()})
-    ours = {_where(one): collapse.loss(one) for one in collapsed.values()}
-    theirs = {_where(one): _loss(one) for one in ordinary_images.values()}
+    ours = {title_of(one): collapse.loss(one) for one in collapsed.values()}
+    theirs = {title_of(one): _loss(one) for one in ordinary_images.values()}
     fewer = {one.sizes["sample"] for one in ordinary.values()} - set(counts)
     return {
         "warning": warning(study),
@@ -88,11 +88,12 @@ def answer(
         "either": fine_detail.ordinary(plain),
         "best": called(best := choose.best(found, seen)),
         **{name: fine_detail.average(found, name) for name in ("standard", "ovg")},
-        "more": fine_detail.more(found, "standard", best),
+        "first": fine_detail.average(found, best),
+        "noise": fine_detail.nearer(found, "noise_floor")[0],
+        "total": len(found),
         "price": float(study["inversion_cost"].sel(point="ovg")),
         "lost": _families(perception.keeping(found, "ovg")[1]),
         "still": _families(perception.keeping(chosen, f"ovg{CHOSEN}")[1]),
-        "chosen": len(chosen),
         "latent": f"{'our ' * latent.startswith('nullspace')}{called(latent)}",
         "simple": called(simple) * (simple != latent),
         "told": networks.counted_apart(list(judged.values())),
@@ -100,10 +101,6 @@ def answer(
         "images": " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]]))),
         "fewer": min(fewer, default=0),
     }
-
-
-def _where(study: xr.Dataset) -> str:
-    return title_of(study) + " (by picture)" * ("sample_stratum" in study.coords)
 
 
 def _loss(study: xr.Dataset) -> str:
@@ -121,8 +118,8 @@ def _again(studies: Sequence[xr.Dataset]) -> str:
         return ""
     first, second = (fine_detail.energy(one, "standard").mean for one in studies)
     return (
-        f"A second training of the ordinary network of {title_of(studies[0])} gave {second:.2f} times the targets' "
-        f"detail, not {first:.2f} ({studies[0].sizes['sample']} images). "
+        f"Trained again, the ordinary network of {title_of(studies[0])} gave {second:.2f}, not {first:.2f} "
+        f"({studies[0].sizes['sample']} images). "
     )
 
 

@@ -31,14 +31,14 @@ def answer(study: xr.Dataset) -> str:
     blind, weak, intact = _blind(study, "image"), *_scaled(study)[:2]
     missed = {name: blind[name] for name in _SYMBOLS if name in blind}
     told = " and ".join(f"{_SYMBOLS[name]} misses {enumerated(which)}" for name, which in missed.items())
-    told += f" (its mean changes by less than {BLIND:.0%} of its range)" * bool(told)
+    told += f" (the score changes by less than {BLIND:.0%} of its range)" * bool(told)
     apart = missed and not set.intersection(*(set(missed.get(name, ())) for name in _SYMBOLS))
-    both = "Each sees what the other misses, so judge an image by both, and its fine detail by its true target. "
+    both = "So judge an image by both, and its fine detail by its true target's. "
     falls = "falls" if bootstrap_mean(weak - intact).high < 0 else "does not fall"
     return (
         f"{told or 'Neither $S_{HF}$ nor $S_{LF}$ misses any of these distortions'}. "
         f"{both * bool(apart)}"
-        f"For latents, $S_{{DC}}$ {falls} if independent noise only loses variance."
+        f"$S_{{DC}}$ of latents {falls} for independent noise that is merely too weak."
     )
 
 

@@ -154,7 +154,7 @@ def _claim(run: Path, folder: Path, recipe: Recipe, resume: bool, stack: context
     check_free(folder, recipe=recipe.model_dump())
     try:
         run.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(FileLock(run / ".lock", timeout=0))
+        stack.enter_context(FileLock(run / ".lock", timeout=1))  # a relay takes it for a moment to look
         states.sweep(run)
         disk.recover(folder.parent, glob.escape(folder.name))
     except Timeout:
