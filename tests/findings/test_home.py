@@ -128,7 +128,7 @@ def test_the_numbers_of_the_five_sentences() -> None:
     assert told["best"] == "OVG"
     assert told["told"] == (1, 2)
     assert told["accounts"].startswith("With ordinary networks, the largest cause")
-    assert told["theirs"] == "0.25 on Squares"
+    assert told["theirs"] == "0.25 [0.25, 0.25] on Squares"
     assert "gave 0.25, not 0.25 (12 images)." in told["again"]
 
 

@@ -16,6 +16,7 @@ from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import enumerated
+from spectral_collapse.statistics import text
 from spectral_collapse.studies.published import CHOSEN
 
 
@@ -77,6 +78,10 @@ def answer(
     counts = sorted({one.sizes["sample"] for one in found.values()})
     ours = {title_of(one): collapse.loss(one) for one in collapsed.values()}
     theirs = {title_of(one): _loss(one) for one in ordinary_images.values()}
+    for one in list(ordinary_images.values())[:1]:
+        theirs[title_of(one)] = text(
+            fine_detail.energy(one, "standard"), 2
+        )  # one number of a sentence has its interval
     fewer = {one.sizes["sample"] for one in ordinary.values()} - set(counts)
     return {
         "warning": warning(study),
