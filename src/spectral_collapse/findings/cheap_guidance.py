@@ -177,15 +177,9 @@ def answer(found: Found) -> str:
     counted, note = judged({name: found[name] for name in known})
     lost = sum(bool(area_gain(study, known[name]).gain.high < 0) for name, study in counted.items())
     slow = len(found) - len(known)
-    word = (
-        "Mostly not"
-        if 2 * (lost + slow) > len(found)
-        else "Not on all data sets"
-        if lost or slow
-        else "Nearly"
-        if slowest > NEXT_TO_NOTHING
-        else "Yes"
-    )
+    word = "Nearly" if slowest > NEXT_TO_NOTHING else "Yes"
+    if lost or slow:
+        word = "Mostly not" if 2 * (lost + slow) > len(found) else "Not on all data sets"
     nowhere, somewhere = "" if lost else "nowhere ", f" on {often(lost, len(counted))} data sets" if lost else ""
     return (
         f"**Answer.** {word}. In structure and texture together{note}, a cheap variant, chosen for each data set on "

@@ -206,8 +206,8 @@ def has_latent(name: str) -> bool:
 
 
 def answer(found: Found, seen: Found, ordinary: Found) -> str:
-    """What to try first, and whom to use for correct values, to look at images and for drawings, as Markdown. ordinary:
-    of the benchmark, with ordinary networks."""
+    """What to try first, and what to use for correct values, for structure and detail together, and for drawings, as
+    Markdown. ordinary: of the benchmark, with ordinary networks."""
     cheap, plain = BUDGETS[0], by_network(found, ordinary)["ordinary"]
     tied, first = fine_detail.tied(found), best(found, seen)
     miss, usual = (fine_detail.average(found, name) for name in (first, "standard"))
@@ -238,9 +238,8 @@ def answer(found: Found, seen: Found, ordinary: Found) -> str:
         off = [
             title_of(one) for one in studies.values() if any(fine_detail.closer(one, name) is False for name in names)
         ]
-        note = f": on {enumerated(off)} fine detail is farther from the targets' than the standard inversion's" * bool(
-            off
-        )
+        farther = "fine detail is farther from the targets' than the standard inversion's"
+        note = f": on {enumerated(off)} {farther}" * bool(off)
         where = f"{count} of {len(studies)} data sets" if len(studies) > 1 else "the only data set"
         lines.append(
             f"For correct pixel values (PSNR) use {_bold(names, 'or')}, among the best on {where}. PSNR favours smooth "
